@@ -1,0 +1,1 @@
+"""Footfall reads a shop's event log, shows the journeys in it, and answers the shop's questions."""

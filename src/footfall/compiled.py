@@ -1,0 +1,19 @@
+"""One typed door to the compiler of our kernels.
+
+A kernel is a plain loop over NumPy arrays. It releases the interpreter's lock, so threads run partitions side by side,
+and its machine code is kept on disk, so only the first run on a machine compiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile a loop over NumPy arrays to machine code on first use (no Python objects, no lock held)."""
+    return cast("F", numba.njit(nogil=True, cache=True)(function))

@@ -1,0 +1,1 @@
+"""Reading what happened: source formats, mapping, cleaning, identity. Knows nothing about storage."""

@@ -1,0 +1,1 @@
+"""One file per source format; see `_base` for how to add one."""

@@ -1,0 +1,1 @@
+"""Point-in-time features of users, items and pairs."""

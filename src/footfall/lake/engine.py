@@ -1,0 +1,94 @@
+"""DuckDB over the lake: a connection with the tables as views, bounded in memory, spilling inside the workspace."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from footfall.config import Settings
+from footfall.lake.tables import TABLES, Tables
+
+
+def sql_list(paths: Sequence[str]) -> str:
+    """Write file names as an SQL list."""
+    return "[" + ", ".join("'" + p.replace("'", "''") + "'" for p in paths) + "]"
+
+
+def scan(table: str, files: Sequence[str], *, columns: str = "*") -> str:
+    """Build the SQL that reads files of a table; an empty relation with the right columns when there are none.
+
+    Args:
+        table: A key of ``TABLES``.
+        files: Its data files.
+        columns: What to select.
+    """
+    if files:
+        return f"SELECT {columns} FROM read_parquet({sql_list(files)})"
+    typed = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in TABLES[table].items())
+    return f"SELECT {columns} FROM (SELECT {typed} WHERE false)"
+
+
+class Engine:
+    """One DuckDB connection.
+
+    Attributes:
+        connection: The DuckDB connection; times are in UTC.
+        scratch: A folder for temporary files, removed at the end.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+        self.connection, self.scratch = connection, scratch
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Execute a statement and forget its result."""
+        self.connection.execute(sql, list(parameters) or None)
+
+    def arrow(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """Execute a query and return its whole result as an Arrow table."""
+        return self.connection.sql(sql, params=list(parameters) or None).to_arrow_table()
+
+    def batches(self, sql: str, rows: int = 1_000_000) -> pa.RecordBatchReader:
+        """Execute a query and return its result as a stream of Arrow batches of at most ``rows`` rows."""
+        return self.connection.sql(sql).to_arrow_reader(rows)
+
+    def row(self, sql: str, parameters: Sequence[object] = ()) -> tuple[object, ...]:
+        """Execute a query and return its only row (of types that need no conversion: numbers, texts)."""
+        rows = self.connection.execute(sql, list(parameters) or None).fetchall()
+        assert len(rows) == 1, f"expected one row, got {len(rows)}"  # noqa: S101 - our mistake
+        return tuple(rows[0])
+
+
+@contextlib.contextmanager
+def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[str]] | None = None) -> Iterator[Engine]:
+    """Open a connection on the lake.
+
+    Args:
+        tables: The workspace's tables.
+        settings: Gives memory and threads.
+        views: Table to the files its view reads; without it, all files of all tables.
+
+    Yields:
+        The engine; views bear the names of the tables.
+    """
+    scratch = tables.root / ".scratch" / uuid.uuid4().hex
+    scratch.mkdir(parents=True)
+    connection = duckdb.connect()
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET threads = {settings.thread_count}")
+        connection.execute(f"SET memory_limit = '{settings.memory_bytes // 2**20}MiB'")
+        connection.execute(f"SET temp_directory = '{str(scratch).replace(chr(39), chr(39) * 2)}'")
+        connection.execute("SET enable_progress_bar = false")
+        for name in TABLES:
+            files = tables.files(name) if views is None else views.get(name, ())
+            connection.execute(f"CREATE VIEW {name} AS {scan(name, files)}")
+        yield Engine(connection, scratch)
+    finally:
+        connection.close()
+        shutil.rmtree(scratch, ignore_errors=True)
