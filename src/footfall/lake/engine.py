@@ -63,6 +63,15 @@ class Engine:
         assert len(rows) == 1, f"expected one row, got {len(rows)}"  # noqa: S101 - our mistake
         return tuple(rows[0])
 
+    def refresh(self, name: str, files: Sequence[str]) -> None:
+        """Point the view of a table at these files.
+
+        Args:
+            name: A key of ``TABLES``.
+            files: Its data files.
+        """
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {scan(name, files)}")
+
 
 @contextlib.contextmanager
 def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[str]] | None = None) -> Iterator[Engine]:

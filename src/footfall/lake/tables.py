@@ -1,4 +1,4 @@
-"""The lake's Delta tables: create, commit files, list files. Files are written by DuckDB and committed here in one step."""
+"""The lake's Delta tables: create, list, commit. DuckDB writes the files; they are committed here in one step."""
 
 from __future__ import annotations
 

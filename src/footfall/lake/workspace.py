@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime as dt
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from footfall import config
 from footfall.errors import WorkspaceError
 from footfall.lake.engine import Engine, engine
 from footfall.lake.tables import Tables
+
+ERASURES: Final = "erasures.jsonl"
+"""The audit of erasures, one JSON object per line: who (keyed hash), when, and what was removed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Erased:
+    """Someone who was erased.
+
+    Attributes:
+        who: Keyed hash of the id.
+        at: When; rows before that moment stay out for good.
+    """
+
+    who: str
+    at: dt.datetime
 
 
 class Workspace:
@@ -63,6 +83,14 @@ class Workspace:
     def secret(self) -> bytes:
         """The key of all keyed hashes of this workspace (addresses, agents, erased ids)."""
         return bytes.fromhex((self.path / ".secret").read_text().strip())
+
+    def erased(self) -> list[Erased]:
+        """Return everyone who was erased from this workspace, under keyed hashes."""
+        path = self.path / "lake" / ERASURES
+        if not path.exists():
+            return []
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        return [Erased(line["who"], dt.datetime.fromisoformat(line["at"])) for line in lines]
 
     @property
     def histories_root(self) -> Path:

@@ -1,0 +1,56 @@
+"""The catalogue's SQL: what staged rows say of their items, and what of it is new."""
+
+from __future__ import annotations
+
+from footfall.events.readers._base import Projection, lit
+from footfall.schema import ITEM_COLUMNS
+
+
+def described(projection: Projection) -> list[str]:
+    """Return the catalogue columns that a source's rows speak of, the key and the time left out."""
+    if "item_id" not in projection.items:
+        return []
+    return [c for c in ITEM_COLUMNS if c in projection.items and c not in {"item_id", "seen_at"}]
+
+
+def new_items_sql(projection: Projection, source: str, now_sql: str) -> str:
+    """Build the query for catalogue rows that say something the lake does not know yet.
+
+    Several rows of one item become one: the newest value of each column, the newest value of each property.
+
+    Args:
+        projection: The reader's projection; it describes at least one column.
+        source: The reader's name.
+        now_sql: SQL for the moment of the ingest, for rows that carry no time.
+    """
+    columns = described(projection)
+    own_time = "seen_at" in projection.items
+    at = (
+        f"coalesce(try_cast(i_seen_at AS TIMESTAMPTZ), {now_sql})"
+        if own_time
+        else 'coalesce("timestamp", ' + now_sql + ")"
+    )
+    rows = f"(SELECT *, {at} AS _seen FROM staged WHERE _reason IS NULL AND nullif(i_item_id, '') IS NOT NULL)"
+    values = [
+        f"arg_max(try_cast(nullif(i_{c}, '') AS {ITEM_COLUMNS[c]}), _seen) AS {c}" for c in columns if c != "properties"
+    ]
+    new = f"SELECT {', '.join(['i_item_id AS item_id', 'max(_seen) AS seen_at', *values])} FROM {rows} GROUP BY 1"
+    if "properties" in columns:
+        new = f"SELECT * FROM ({new}) LEFT JOIN ({_merged_properties(rows)}) USING (item_id)"
+    known = ", ".join(f"arg_max({c}, seen_at) AS {c}" for c in columns)
+    same = " AND ".join(f"(new.{c} IS NULL OR new.{c} IS NOT DISTINCT FROM old.{c})" for c in columns)
+    given = {c: f"new.{c}" for c in [*columns, "item_id", "seen_at"]} | {"source": lit(source)}
+    shown = ", ".join(f"CAST({given.get(c, 'NULL')} AS {kind}) AS {c}" for c, kind in ITEM_COLUMNS.items())
+    return (
+        f"SELECT {shown} FROM ({new}) new LEFT JOIN (SELECT item_id, {known} FROM items GROUP BY 1) old "
+        f"ON new.item_id = old.item_id WHERE old.item_id IS NULL OR NOT ({same})"
+    )
+
+
+def _merged_properties(rows: str) -> str:
+    keys = f"SELECT *, unnest(json_keys(i_properties)) AS k FROM {rows} WHERE json_valid(i_properties)"
+    newest = (
+        "SELECT i_item_id AS item_id, k, arg_max(json_extract(i_properties, '$.\"' || k || '\"'), _seen) AS v "
+        f"FROM ({keys}) GROUP BY ALL"
+    )
+    return f"SELECT item_id, CAST(json_group_object(k, v) AS VARCHAR) AS properties FROM ({newest}) GROUP BY 1"

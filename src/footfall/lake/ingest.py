@@ -1,0 +1,208 @@
+"""Ingest: files in, events out, nothing lost.
+
+Files of one shape are read together, a bounded number of bytes at a time. Each such batch is staged without any lock;
+then, under the workspace's write lock, duplicates are found and the batch is committed: rejects first, then the
+catalogue, then events. A process killed in between leaves rows that the next read of the same files finds again (keys
+are hashes of what was read), so nothing reported is lost and nothing is added twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from footfall.errors import InputError, SourceError
+from footfall.events import cleaning as clean
+from footfall.events.files import SourceFile, inspect, resolve
+from footfall.events.readers import _registry
+from footfall.events.readers._base import Projection, Reader
+from footfall.events.readers.mapped import mapped_reader
+from footfall.lake import staging
+from footfall.lake.engine import Engine, engine
+from footfall.lake.raw import RawFiles
+from footfall.lake.report import IngestReport, Totals
+from footfall.lake.tally import Tally
+from footfall.lake.workspace import Workspace
+from footfall.lake.write import Writer
+
+BATCH_BYTES = 1 << 30
+"""Bytes of source files read between two commits (a larger file is a batch by itself)."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, bytes done and bytes in all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class IngestOptions:
+    """How to read.
+
+    Attributes:
+        source: A reader's name; guessed from the columns without it.
+        mapping: Our column to theirs, for a table that no reader knows.
+        constants: Our column to a text that holds for every row.
+        keep_identical: Rows without an id that are equal in every column are numbered instead of dropped.
+        names: Column names of files without a header line.
+        encoding: The files' encoding; UTF-8 (or what their first bytes say) without it.
+        delimiter: The files' delimiter; seen from the first lines without it.
+        time_format: A strptime format for times.
+    """
+
+    source: str | None = None
+    mapping: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    constants: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    keep_identical: bool = False
+    names: Sequence[str] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+    time_format: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Files that one query reads with one reader."""
+
+    reader: Reader
+    columns: tuple[str, ...]
+    projection: Projection
+    files: tuple[SourceFile, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of its files."""
+        return sum(f.path.stat().st_size for f in self.files)
+
+
+def ingest(
+    workspace: Workspace, paths: Sequence[str], options: IngestOptions | None = None, progress: Progress | None = None
+) -> IngestReport:
+    """Read files into the lake.
+
+    Args:
+        workspace: Where to.
+        paths: Files, folders, globs.
+        options: How to read them.
+        progress: Told how far it is.
+
+    Returns:
+        What was read, accepted, found twice and rejected, and why; everything in it is on disk.
+
+    Raises:
+        InputError: The paths, the source or the mapping cannot be used; nothing was read then.
+    """
+    options = options or IngestOptions()
+    files, notes = resolve(paths)
+    looked = []
+    for path in files:
+        file = inspect(path, names=options.names, encoding=options.encoding, delimiter=options.delimiter)
+        if file is None:
+            notes.append(f"passed over {path}: it is empty")
+        else:
+            looked.append(file)
+    if not looked:
+        raise InputError(f"nothing to read: {'; '.join(notes) or 'no file given'}")
+    batches = list(_batches(looked, options))
+    total_bytes, done = sum(b.bytes for b in batches), 0
+    reports = []
+    with engine(workspace.tables, workspace.settings, views={}) as run:
+        # A time without a zone is in the shop's zone.
+        run.run(f"SET TimeZone = '{workspace.settings.timezone}'")
+        tally = Tally(run, several=len(batches) > 1)
+        for batch in batches:
+            name = batch.files[0].path.name + (f" and {len(batch.files) - 1} more" if len(batch.files) > 1 else "")
+            if progress:
+                progress(f"reading {name}", done, total_bytes)
+            reports.append(_one(workspace, run, batch, options, tally))
+            done += batch.bytes
+            if progress:
+                progress(f"committed {name}", done, total_bytes)
+    return IngestReport.combined(reports, notes=notes, guessed=options.source is None and not options.mapping)
+
+
+def _batches(files: Sequence[SourceFile], options: IngestOptions) -> Iterator[Batch]:
+    for _, group in itertools.groupby(files, key=lambda f: f.shape):
+        same = list(group)
+        reader = _reader(same[0], options)
+        columns = same[0].columns
+        if same[0].format == "jsonl":
+            # Keys that the look at the first lines did not meet may still come.
+            columns = tuple(dict.fromkeys([*columns, *sorted(reader.required | reader.known)]))
+        projection = reader.project(columns)
+        taken: list[SourceFile] = []
+        size = 0
+        for file in same:
+            bytes_ = file.path.stat().st_size
+            if taken and size + bytes_ > BATCH_BYTES:
+                yield Batch(reader, columns, projection, tuple(taken))
+                taken, size = [], 0
+            taken.append(file)
+            size += bytes_
+        yield Batch(reader, columns, projection, tuple(taken))
+
+
+def _reader(file: SourceFile, options: IngestOptions) -> Reader:
+    if options.mapping or options.constants:
+        if options.source is not None:
+            raise InputError("give either --source or --map, not both: a mapping is a source of its own")
+        return mapped_reader(options.mapping, options.constants, file.columns)
+    if options.source is None:
+        try:
+            return _registry.guess(file.columns)
+        except SourceError as error:
+            raise SourceError(f"{file.path}: {error}") from None
+    reader = _registry.by_name(options.source)
+    missing = reader.required - set(file.columns)
+    if missing:
+        raise SourceError(
+            f"{file.path} is not {reader.name} ({reader.title}): it lacks {', '.join(sorted(missing))}; "
+            f"it has {', '.join(file.columns)}"
+        )
+    return reader
+
+
+def _one(workspace: Workspace, run: Engine, batch: Batch, options: IngestOptions, tally: Tally) -> IngestReport:
+    """Read one batch: stage it, find what is double, commit it."""
+    settings = workspace.settings
+    now = dt.datetime.now(dt.UTC)
+    cleaning = clean.cleaning(
+        batch.projection,
+        now_us=int(now.timestamp() * 1_000_000),
+        clock_skew_s=settings.clock_skew_s,
+        currency=settings.currency,
+        time_format=options.time_format,
+    )
+    exploded = batch.projection.explode is not None
+    raw = RawFiles(run, batch.files, batch.columns)
+    raw.stage(staging.stage_sql(batch.reader, batch.projection, cleaning, raw))
+    writer = Writer(workspace, run, batch.reader, batch.projection, raw, now, tally)
+    writer.refuse_erased()
+    if batch.reader.target == "items":
+        with workspace.tables.lock():
+            return writer.commit_items_only()
+    if options.keep_identical:
+        staging.number_identical(run, exploded=exploded)
+    writer.hash_addresses()
+    with workspace.tables.lock():
+        _find_double(workspace, run, exploded=exploded)
+        return writer.commit()
+
+
+def _find_double(workspace: Workspace, run: Engine, *, exploded: bool) -> None:
+    """Compare with the lake as it is now; without given ids, only files whose times overlap can hold the same rows."""
+    with_ids, low, high = run.row(
+        'SELECT count(_id) > 0, epoch_us(min("timestamp")), epoch_us(max("timestamp")) FROM staged '
+        "WHERE _reason IS NULL"
+    )
+    spans = workspace.tables.spans()
+    near = [
+        path
+        for path, span in spans.items()
+        if with_ids or span is None or (low is not None and span[0] <= int(str(high)) and span[1] >= int(str(low)))
+    ]
+    staging.find_duplicates(run, near, exploded=exploded)
+    run.refresh("events", list(spans))
+    staging.find_resent(run, exploded=exploded)
+
+
+__all__ = ["IngestOptions", "IngestReport", "Totals", "ingest"]

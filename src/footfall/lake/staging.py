@@ -1,0 +1,208 @@
+"""Staging: one query takes raw rows to typed, keyed, judged rows in a temporary table; duplicates are then found in it.
+
+Columns of ``staged`` besides the event columns: ``_key`` (128-bit hash of the row as read, or of its given id), ``_id``
+(given id or null), ``_n`` (place of the element in its row, or null), ``_file``, ``_raw`` (only for refused rows),
+``_line``, ``_detail``, ``_reason`` (null for a good row), ``i_<column>`` (what the row says of its item).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from footfall.events.cleaning import Cleaning
+from footfall.events.readers._base import Projection, Reader, lit, q
+from footfall.lake.engine import Engine, scan
+from footfall.lake.raw import RawFiles
+
+SEPARATOR, NULL_MARK = chr(31), chr(30)
+
+
+def stage_sql(reader: Reader, projection: Projection, cleaning: Cleaning, raw: RawFiles) -> str:
+    """Build the query that ``staged`` is made of; ``{relation}`` stands for the raw rows.
+
+    Args:
+        reader: The source's reader.
+        projection: Its projection for these columns.
+        cleaning: The SQL of the cleaning layers.
+        raw: The files.
+    """
+    exploded = projection.explode is not None
+    texts = [f"{sql} AS t_{name}" for name, sql in cleaning.texts.items()]
+    items = [f"{sql} AS i_{name}" for name, sql in projection.items.items()]
+    carried = ["_key", "_file", "_line", "_detail", "_bad", *(["_n"] if exploded else [])]
+    first = ", ".join(
+        [*carried, *texts, *items, f"{_properties(projection, raw)} AS properties", f"{_raw(raw)} AS _raw"]
+    )
+    typed = [f'{sql} AS "{name}"' for name, sql in cleaning.typed.items() if name != "properties"]
+    second = ", ".join(["*", *typed])
+    given = "event_id" in cleaning.texts
+    shown = [f'"{name}"' for name in cleaning.typed if name != "properties"]
+    shown += [f"i_{name}" for name in projection.items] + ["properties", "_file", "_line", "_detail", "_reason"]
+    shown.append("t_event_id AS _id" if given else "NULL::VARCHAR AS _id")
+    # Equal ids are one event, whatever else the rows say; rows without one are told apart by all that they say.
+    shown.append(
+        "CASE WHEN t_event_id IS NULL THEN _key ELSE md5_number('id:' || t_event_id) END AS _key" if given else "_key"
+    )
+    shown += ["_n"] if exploded else []
+    shown.append(f"CASE WHEN _reason IS NOT NULL THEN {_masked(cleaning)} END AS _raw")
+    return (
+        f"SELECT {', '.join(shown)} FROM (SELECT *, coalesce(_bad, {cleaning.reason}) AS _reason FROM "
+        f"(SELECT {second} FROM (SELECT {first} FROM ({_keyed(reader, projection, raw)}))))"
+    )
+
+
+def _keyed(reader: Reader, projection: Projection, raw: RawFiles) -> str:
+    """Give each raw row its key, and one row per element where the source packs several events into one."""
+    # Sorted by name, so that a file with its columns in another order has the same keys.
+    parts = [f"coalesce({q(c)}, {lit(NULL_MARK)})" for c in sorted(raw.columns)]
+    whole = (
+        "_text" if raw.format == "jsonl" else f"concat_ws({lit(SEPARATOR)}, {', '.join([lit(reader.name), *parts])})"
+    )
+    keyed = f"SELECT *, md5_number({whole}) AS _key FROM ({{relation}})"
+    if projection.explode is None:
+        return keyed
+    array = f"CAST({projection.explode} AS JSON[])"
+    return (
+        f"SELECT * EXCLUDE (_list), unnest(_list) AS element, unnest(range(1, len(_list) + 1)) AS _n FROM (SELECT *, "
+        f"CASE WHEN _bad IS NULL AND len({array}) > 0 THEN {array} ELSE [NULL::JSON] END AS _list FROM ({keyed}))"
+    )
+
+
+def _properties(projection: Projection, raw: RawFiles) -> str:
+    """Build the JSON of everything that no column of ours carries; null when there is nothing."""
+    parts: list[str] = []
+    if raw.format == "jsonl":
+        # The line itself without the keys that were used: keys that the look at the file did not see stay in it.
+        used = [c for c in raw.columns if c not in projection.rest]
+        patch = "{" + ", ".join(f"{_json_text(c)}: null" for c in used) + "}"
+        parts.append(f"CASE WHEN _bad IS NULL THEN json_merge_patch(_text, {lit(patch)}) END")
+    elif projection.rest:
+        pairs = ", ".join(f"{lit(c)}, {q(c)}" for c in projection.rest)
+        anything = f"coalesce({', '.join(q(c) for c in projection.rest)})"
+        parts.append(f"CASE WHEN {anything} IS NOT NULL THEN json_object({pairs}) END")
+    if projection.properties is not None:
+        parts.append(projection.properties)
+    if "properties" in projection.event:
+        given = projection.event["properties"]
+        odd = f"json_object('properties', {given})"
+        parts.append(f"CASE WHEN {given} IS NOT NULL THEN if(json_valid({given}), CAST({given} AS JSON), {odd}) END")
+    if not parts:
+        return "NULL::VARCHAR"
+    whole = [f"coalesce({part}, '{{}}')" for part in parts]
+    merged = parts[0] if len(parts) == 1 else f"json_merge_patch({', '.join(whole)})"
+    return f"nullif(CAST({merged} AS VARCHAR), '{{}}')"
+
+
+def _json_text(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _raw(raw: RawFiles) -> str:
+    if raw.format == "jsonl":
+        return "_text"
+    pairs = ", ".join(f"{q(c)} := {q(c)}" for c in raw.columns)
+    return f"coalesce(_text, CAST(to_json(struct_pack({pairs})) AS VARCHAR))"
+
+
+def _masked(cleaning: Cleaning) -> str:
+    """Build the SQL of a refused row's text; addresses and agents stay out of it, as they do everywhere at rest."""
+    sql = "_raw"
+    for column, name in (("ip", "(ip)"), ("user_agent", "(user agent)")):
+        if column in cleaning.texts:
+            sql = f"replace({sql}, coalesce(t_{column}, chr(0)), {lit(name)})"
+    if "ip" in cleaning.texts:
+        sql = f"regexp_replace({sql}, '\\b\\d{{1,3}}(\\.\\d{{1,3}}){{3}}\\b', '(ip)', 'g')"
+    return sql
+
+
+def number_identical(engine: Engine, *, exploded: bool) -> None:
+    """Give the second, third, ... of identical rows of one file keys of their own, so that all of them stay.
+
+    Rows with an id of their own are left alone: equal ids are one event.
+
+    Args:
+        engine: Holds ``staged``.
+        exploded: Whether one raw row gave several staged ones.
+    """
+    key = "_key, _n" if exploded else "_key"
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE twins AS SELECT rowid AS r, row_number() OVER (PARTITION BY {key}, _file "
+        f"ORDER BY rowid) AS k FROM staged WHERE _id IS NULL AND _key IN "
+        f"(SELECT _key FROM staged WHERE _id IS NULL GROUP BY {key} HAVING count(*) > 1)"
+    )
+    engine.run(
+        "UPDATE staged SET _key = md5_number(concat_ws('#', CAST(_key AS VARCHAR), k)) FROM twins "
+        "WHERE staged.rowid = twins.r AND k > 1"
+    )
+
+
+def find_duplicates(engine: Engine, lake_files: Sequence[str], *, exploded: bool) -> None:
+    """Fill ``dropped`` (row, why) with the rows that add nothing: said twice in this read, or in the lake already.
+
+    Args:
+        engine: Holds ``staged``.
+        lake_files: Files of ``events`` that may hold the same events.
+        exploded: Whether one raw row gave several staged ones.
+    """
+    key = "_key, _n" if exploded else "_key"
+    engine.run("CREATE OR REPLACE TEMP TABLE dropped (r BIGINT, why VARCHAR)")
+    engine.run(
+        f"INSERT INTO dropped WITH twice AS (SELECT {key}, min(rowid) AS first FROM staged WHERE _reason IS NULL "
+        f"GROUP BY {key} HAVING count(*) > 1) SELECT s.rowid, 'identical' FROM staged s JOIN twice USING ({key}) "
+        "WHERE s._reason IS NULL AND s.rowid <> first"
+    )
+    if lake_files:
+        have = scan("events", lake_files, columns="event_id")
+        engine.run(
+            f"INSERT INTO dropped SELECT rowid, 'known' FROM staged WHERE _reason IS NULL "
+            f"AND {event_id(exploded=exploded)} IN ({have}) AND rowid NOT IN (SELECT r FROM dropped)"
+        )
+
+
+def find_resent(engine: Engine, *, exploded: bool) -> None:
+    """Add to ``dropped`` the lines of orders that were sent twice.
+
+    One sending of an order is its lines of one message, or of one moment where each line is a row of its own. A later
+    sending with exactly the same lines (item, quantity, price) is the same sale again. Two equal lines within one
+    sending are two sales, and an order that grew or changed is no repetition.
+
+    Args:
+        engine: Holds ``staged`` and ``dropped``.
+        exploded: Whether one raw row gave several staged ones.
+    """
+    line = (
+        "concat_ws('|', coalesce(item_id, ''), coalesce(CAST(quantity AS VARCHAR), ''), "
+        "coalesce(CAST(price AS VARCHAR), ''))"
+    )
+    shared = f'order_id, coalesce(user_id, anonymous_id) AS who, epoch_us("timestamp") AS t, {line} AS line'
+    moment = 'CAST(epoch_us("timestamp") AS VARCHAR)'
+    sending = BASE_ID if exploded else moment
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE lines AS SELECT rowid AS r, {sending} AS sending, {shared} FROM staged "
+        "WHERE _reason IS NULL AND event_type = 'purchase' AND order_id IS NOT NULL "
+        "AND rowid NOT IN (SELECT r FROM dropped)"
+    )
+    if engine.row("SELECT count(*) FROM lines") == (0,):
+        return
+    engine.run(
+        f"INSERT INTO lines SELECT NULL, CASE WHEN contains(event_id, '#') THEN split_part(event_id, '#', 1) "
+        f"ELSE {moment} END, {shared} FROM events "
+        "WHERE event_type = 'purchase' AND order_id IN (SELECT order_id FROM lines)"
+    )
+    engine.run(
+        "INSERT INTO dropped WITH sendings AS (SELECT order_id, who, sending, min(t) AS t, "
+        "bool_or(r IS NULL) AS in_lake, list_sort(list(line)) AS content FROM lines GROUP BY order_id, who, sending), "
+        "ranked AS (SELECT *, row_number() OVER (PARTITION BY order_id, who, content "
+        "ORDER BY in_lake DESC, t, sending) AS place FROM sendings) "
+        "SELECT r, 'resent' FROM lines JOIN ranked USING (order_id, who, sending) WHERE place > 1 AND r IS NOT NULL"
+    )
+
+
+BASE_ID: Final = "coalesce(_id, lower(to_hex(_key)))"
+"""A staged row's event id, without the place of its element."""
+
+
+def event_id(*, exploded: bool) -> str:
+    """Return the SQL of a staged row's event id."""
+    return f"{BASE_ID} || '#' || _n" if exploded else BASE_ID

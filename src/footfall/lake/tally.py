@@ -1,0 +1,123 @@
+"""Sums over the rows of an ingest, as read and as accepted; distinct ids are counted once over all its batches."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from decimal import Decimal
+
+from footfall.lake.engine import Engine
+from footfall.lake.report import Totals
+
+_IDS = {
+    "users": "user_id",
+    "anonymous": "CASE WHEN user_id IS NULL THEN anonymous_id END",
+    "items": "item_id",
+    "orders": "order_id",
+}
+
+_SIGNED = (
+    "CASE event_type WHEN 'purchase' THEN \"value\" WHEN 'refund' THEN -\"value\" WHEN 'adjustment' THEN \"value\" END"
+)
+
+
+@dataclasses.dataclass
+class _Sums:
+    rows: int = 0
+    without_user: int = 0
+    value: Decimal = Decimal(0)
+    first_us: int | None = None
+    last_us: int | None = None
+    types: Counter[str] = dataclasses.field(default_factory=Counter)
+
+
+class Tally:
+    """Adds up staged batches."""
+
+    def __init__(self, run: Engine, *, several: bool) -> None:
+        """Start from nothing.
+
+        Args:
+            run: Where the batches are staged.
+            several: Whether there will be more than one; then ids are remembered between them.
+        """
+        self._run, self._several = run, several
+        self._read, self._accepted = _Sums(), _Sums()
+        if several:
+            for name in _IDS:
+                run.run(f"CREATE OR REPLACE TEMP TABLE seen_{name} (id VARCHAR, kept BOOLEAN)")
+
+    def add(self, *, all_kept: bool) -> tuple[Totals, Totals]:
+        """Add what stands in ``staged`` (and ``dropped``), and return the totals so far.
+
+        Args:
+            all_kept: Whether every staged row is accepted; then one count serves for both.
+
+        Returns:
+            As read, and as accepted.
+        """
+        kept = "true" if all_kept else "_reason IS NULL AND rowid NOT IN (SELECT r FROM dropped)"
+        rows = self._run.arrow(
+            f"SELECT event_type, kept, count(*) AS n, count(*) - count(user_id) AS without_user, "
+            f'CAST(sum({_SIGNED}) AS VARCHAR) AS "value", epoch_us(min("timestamp")) AS first_us, '
+            f'epoch_us(max("timestamp")) AS last_us FROM (SELECT *, {kept} AS kept FROM staged) GROUP BY ALL'
+        ).to_pylist()
+        for row in rows:
+            for sums in [self._read, self._accepted] if row["kept"] else [self._read]:
+                sums.rows += row["n"]
+                sums.without_user += row["without_user"]
+                sums.value += Decimal(row["value"] or 0)
+                sums.types[row["event_type"] or "(none)"] += row["n"]
+                moments = [m for m in (sums.first_us, row["first_us"]) if m is not None]
+                sums.first_us = min(moments, default=None)
+                moments = [m for m in (sums.last_us, row["last_us"]) if m is not None]
+                sums.last_us = max(moments, default=None)
+        distinct_read, distinct_kept = self._distinct(kept, all_kept=all_kept)
+        return _totals(self._read, distinct_read), _totals(self._accepted, distinct_kept)
+
+    def _distinct(self, kept: str, *, all_kept: bool) -> tuple[dict[str, int], dict[str, int]]:
+        if not self._several:
+            read = self._run.row("SELECT " + ", ".join(f"count(DISTINCT {e})" for e in _IDS.values()) + " FROM staged")
+            if all_kept:
+                accepted = read
+            else:
+                counts = ", ".join(f"count(DISTINCT {e})" for e in _IDS.values())
+                accepted = self._run.row(f"SELECT {counts} FROM staged WHERE {kept}")
+            return _named(read), _named(accepted)
+        read_counts, kept_counts = [], []
+        for name, expression in _IDS.items():
+            self._run.run(
+                f"CREATE OR REPLACE TEMP TABLE seen_{name} AS SELECT id, bool_or(kept) AS kept FROM (FROM seen_{name} "
+                f"UNION ALL SELECT {expression} AS id, {kept} AS kept FROM staged WHERE id IS NOT NULL) GROUP BY id"
+            )
+            n, n_kept = self._run.row(f"SELECT count(*), count(*) FILTER (kept) FROM seen_{name}")
+            read_counts.append(n)
+            kept_counts.append(n_kept)
+        return _named(tuple(read_counts)), _named(tuple(kept_counts))
+
+
+def _named(counts: tuple[object, ...]) -> dict[str, int]:
+    return {name: int(str(n)) for name, n in zip(_IDS, counts, strict=True)}
+
+
+def _totals(sums: _Sums, distinct: dict[str, int]) -> Totals:
+    return Totals(
+        rows=sums.rows,
+        without_user=sums.without_user,
+        refunds=sums.types["refund"],
+        value=float(sums.value),
+        first=_iso(sums.first_us),
+        last=_iso(sums.last_us),
+        event_types=dict(sums.types.most_common()),
+        **distinct,
+    )
+
+
+def _iso(moment_us: int | None) -> str | None:
+    if moment_us is None:
+        return None
+    try:
+        return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=moment_us)).isoformat()
+    except OverflowError:  # a source may say the year 20191; the row itself is rejected
+        return None

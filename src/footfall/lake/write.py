@@ -1,0 +1,222 @@
+"""Writing one staged batch: rejects, catalogue rows and events, as Parquet files that are then committed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from footfall.events import bots
+from footfall.events.readers._base import Projection, Reader, lit
+from footfall.lake import staging
+from footfall.lake.catalogue import described, new_items_sql
+from footfall.lake.engine import Engine
+from footfall.lake.raw import RawFiles
+from footfall.lake.report import IngestReport, Totals
+from footfall.lake.secrecy import keyed_hash, keyed_hash_sql
+from footfall.lake.tables import WrittenFile
+from footfall.lake.tally import Tally
+from footfall.lake.workspace import Workspace
+from footfall.schema import EVENT_COLUMNS
+
+_COPY: Final = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 245760)"
+
+
+class Writer:
+    """Takes one staged batch to the lake."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        run: Engine,
+        reader: Reader,
+        projection: Projection,
+        raw: RawFiles,
+        now: dt.datetime,
+        tally: Tally,
+    ) -> None:
+        """Remember the batch.
+
+        Args:
+            workspace: Where to.
+            run: Holds ``staged``.
+            reader: The batch's reader.
+            projection: Its projection.
+            raw: Its files.
+            now: The moment of the ingest.
+            tally: Adds up over batches.
+        """
+        self._workspace, self._run, self._reader, self._projection = workspace, run, reader, projection
+        self._raw, self._now, self._tally = raw, now, tally
+        self._ingest_id = uuid.uuid4().hex
+        self._now_sql = f"make_timestamptz({int(now.timestamp() * 1_000_000)})"
+        self._has_ip = "ip" in projection.event
+        self._has_agent = "user_agent" in projection.event
+
+    @property
+    def _exploded(self) -> bool:
+        return self._projection.explode is not None
+
+    def refuse_erased(self) -> None:
+        """Refuse rows of erased people that lie before their erasure; of such a row nothing is kept."""
+        erased = self._workspace.erased()
+        if not erased:
+            return
+        secret = self._workspace.secret.hex()
+        moments = pa.array([e.at for e in erased], pa.timestamp("us", "UTC"))
+        table = pa.table({"who": pa.array([e.who for e in erased], pa.string()), "at": moments})
+        self._run.connection.register("erased", table)
+        for column in ("user_id", "anonymous_id"):
+            self._run.run(
+                "UPDATE staged SET _reason = 'erased_user', _raw = NULL, user_id = NULL, anonymous_id = NULL FROM erased "
+                f"WHERE erased.who = {keyed_hash_sql(column, secret)} "
+                'AND coalesce(staged."timestamp" < erased.at, true)'
+            )
+        self._run.connection.unregister("erased")
+
+    def hash_addresses(self) -> None:
+        """Replace addresses and agents by keyed hashes; known robots are flagged by their agent first."""
+        self._run.run("CREATE OR REPLACE TEMP TABLE agents (agent VARCHAR, hashed VARCHAR, bot VARCHAR)")
+        if not self._has_agent:
+            return
+        names = self._run.arrow("SELECT DISTINCT user_agent FROM staged WHERE user_agent IS NOT NULL")
+        agents = names["user_agent"].to_pylist()
+        flags = [bots.agent_reason(agent) for agent in agents]
+        hashed = [keyed_hash(agent, self._workspace.secret) for agent in agents]
+        columns = {"agent": agents, "hashed": hashed, "bot": flags}
+        table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+        self._run.connection.register("agent_flags", table)
+        self._run.run("INSERT INTO agents SELECT agent, hashed, bot FROM agent_flags")
+        self._run.connection.unregister("agent_flags")
+
+    def commit(self) -> IngestReport:
+        """Write and commit everything; the workspace's lock must be held. Returns what was done."""
+        reasons = self._counts("SELECT _reason, count(*) FROM staged WHERE _reason IS NOT NULL GROUP BY 1")
+        doubles = self._counts("SELECT why, count(DISTINCT r) FROM dropped GROUP BY 1")
+        read = int(str(self._run.row("SELECT count(*) FROM staged")[0]))
+        rejected, duplicates = sum(reasons.values()), sum(doubles.values())
+        as_read, as_accepted = self._tally.add(all_kept=rejected + duplicates == 0)
+        self._write_rejects()
+        items = self._write_items()
+        accepted, n_bots = self._write_events()
+        assert accepted + duplicates + rejected == read, "rows were lost between reading and writing"  # noqa: S101
+        return self._report(read, accepted, reasons, doubles, as_read, as_accepted, items, n_bots)
+
+    def commit_items_only(self) -> IngestReport:
+        """Write and commit a file of the catalogue; the workspace's lock must be held. Returns what was done."""
+        reasons = self._counts("SELECT _reason, count(*) FROM staged WHERE _reason IS NOT NULL GROUP BY 1")
+        read = int(str(self._run.row("SELECT count(*) FROM staged")[0]))
+        self._run.run("CREATE OR REPLACE TEMP TABLE dropped (r BIGINT, why VARCHAR)")
+        self._write_rejects()
+        items = self._write_items()
+        accepted = read - sum(reasons.values())
+        totals = Totals(rows=read, items=int(str(self._run.row("SELECT count(DISTINCT i_item_id) FROM staged")[0])))
+        return self._report(read, accepted, reasons, {}, totals, totals, items, 0)
+
+    def _report(
+        self,
+        read: int,
+        accepted: int,
+        reasons: dict[str, int],
+        doubles: dict[str, int],
+        as_read: Totals,
+        as_accepted: Totals,
+        items: int,
+        n_bots: int,
+    ) -> IngestReport:
+        return IngestReport(
+            source=self._reader.name,
+            guessed=False,
+            files=len(self._raw.inputs),
+            read=read,
+            accepted=accepted,
+            duplicates=sum(doubles.values()),
+            rejected=sum(reasons.values()),
+            reasons=dict(sorted(reasons.items(), key=lambda kv: -kv[1])),
+            duplicate_reasons=doubles,
+            as_read=as_read,
+            as_accepted=as_accepted,
+            items=items,
+            bots=n_bots,
+            lake_version=self._workspace.tables.version(),
+        )
+
+    def _counts(self, sql: str) -> dict[str, int]:
+        table = self._run.arrow(sql)
+        names, counts = (table.column(i).to_pylist() for i in (0, 1))
+        return dict(zip(names, counts, strict=True))
+
+    def _new_file(self, table: str) -> Path:
+        return self._workspace.tables.root / table / f"part-{self._ingest_id}-{uuid.uuid4().hex[:8]}.parquet"
+
+    def _copy(self, table: str, sql: str, time_column: str) -> int:
+        """Write a query's rows into the table's folder and commit the file. Returns the number of rows."""
+        path = self._new_file(table)
+        self._run.run(f"COPY ({sql}) TO '{str(path).replace(chr(39), chr(39) * 2)}' {_COPY}")
+        quoted = f"read_parquet({lit(str(path))})"
+        rows, low, high = self._run.row(
+            f'SELECT count(*), epoch_us(min("{time_column}")), epoch_us(max("{time_column}")) FROM {quoted}'
+        )
+        if not rows:
+            path.unlink()
+            return 0
+        span = None if low is None else (int(str(low)), int(str(high)))
+        written = WrittenFile(path, int(str(rows)), span, time_column)
+        self._workspace.tables.commit(table, [written], {"ingest": self._ingest_id, "source": self._reader.name})
+        return written.rows
+
+    def _write_rejects(self) -> None:
+        """Keep what was refused; a row that was refused before is not kept twice."""
+        kept = (
+            f"SELECT {lit(self._reader.name)} AS source, _file AS file, _line AS line, _reason AS reason, "
+            "_detail AS detail, coalesce(user_id, anonymous_id) AS user_id, _raw AS raw FROM staged "
+            "WHERE _reason IS NOT NULL AND _reason <> 'erased_user'"
+        )
+        self._run.refresh("rejects", self._workspace.tables.files("rejects"))
+        names = ", ".join(f"WHEN {lit(k)} THEN {lit(v)}" for k, v in self._raw.names.items())
+        file = f"coalesce(CASE file {names.replace(', ', ' ')} END, file)"
+        # Equal refused rows of one file are numbered: each is kept once, however often the file is read.
+        place = f"row_number() OVER (PARTITION BY parse_filename({file}), reason, line, raw)"
+        key = f"md5(concat_ws('|', source, parse_filename({file}), reason, coalesce(line, 0), raw, {place}))"
+        columns = f"source, {file} AS file, line, reason, detail, user_id, raw, {self._now_sql} AS ingested_at"
+        sql = (
+            f"SELECT * FROM (SELECT {key} AS reject_id, {columns} FROM ({kept})) "
+            "WHERE reject_id NOT IN (SELECT reject_id FROM rejects)"
+        )
+        self._copy("rejects", sql, "ingested_at")
+
+    def _write_items(self) -> int:
+        """Add what the rows say of their items where it differs from what is known. Returns the rows added."""
+        if not described(self._projection):
+            return 0
+        self._run.refresh("items", self._workspace.tables.files("items"))
+        return self._copy("items", new_items_sql(self._projection, self._reader.name, self._now_sql), "seen_at")
+
+    def _write_events(self) -> tuple[int, int]:
+        """Write the accepted rows. Returns their number, and how many of them are flagged as robots."""
+        event_id = staging.event_id(exploded=self._exploded)
+        secret = self._workspace.secret.hex()
+        special = {
+            "event_id": event_id,
+            "ingested_at": self._now_sql,
+            "source": lit(self._reader.name),
+            "sequence": "staged.rowid",
+            "bot": "agents.bot" if self._has_agent else "NULL::VARCHAR",
+            "user_agent": "agents.hashed" if self._has_agent else "NULL::VARCHAR",
+            "ip": keyed_hash_sql("ip", secret) if self._has_ip else "NULL::VARCHAR",
+        }
+        given = {c: special.get(c, f'staged."{c}"') for c in EVENT_COLUMNS}
+        shown = ", ".join(f'CAST({given[c]} AS {kind}) AS "{c}"' for c, kind in EVENT_COLUMNS.items())
+        join = "LEFT JOIN agents ON agents.agent = staged.user_agent" if self._has_agent else ""
+        none = self._run.row("SELECT count(*) FROM dropped") == (0,)
+        unless = "" if none else "AND staged.rowid NOT IN (SELECT r FROM dropped)"
+        n = self._copy("events", f"SELECT {shown} FROM staged {join} WHERE _reason IS NULL {unless}", "timestamp")
+        if not self._has_agent:
+            return n, 0
+        flagged = self._run.row(
+            f"SELECT count(*) FROM staged {join} WHERE _reason IS NULL AND agents.bot IS NOT NULL {unless}"
+        )
+        return n, int(str(flagged[0]))
