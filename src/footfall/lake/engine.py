@@ -21,17 +21,18 @@ def sql_list(paths: Sequence[str]) -> str:
 
 
 def scan(table: str, files: Sequence[str], *, columns: str = "*") -> str:
-    """Build the SQL that reads files of a table; an empty relation with the right columns when there are none.
+    """Build the SQL that reads files of a table; columns that a file lacks are null.
 
     Args:
         table: A key of ``TABLES``.
         files: Its data files.
         columns: What to select.
     """
-    if files:
-        return f"SELECT {columns} FROM read_parquet({sql_list(files)})"
     typed = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in TABLES[table].items())
-    return f"SELECT {columns} FROM (SELECT {typed} WHERE false)"
+    rows = f"SELECT {typed} WHERE false"
+    if files:
+        rows += f" UNION ALL BY NAME FROM read_parquet({sql_list(files)}, union_by_name = true)"
+    return f"SELECT {columns} FROM ({rows})"
 
 
 class Engine:
@@ -62,6 +63,17 @@ class Engine:
         rows = self.connection.execute(sql, list(parameters) or None).fetchall()
         assert len(rows) == 1, f"expected one row, got {len(rows)}"  # noqa: S101 - our mistake
         return tuple(rows[0])
+
+    def load(self, name: str, table: pa.Table) -> None:
+        """Make a temporary table from an Arrow table.
+
+        Args:
+            name: The new table's name.
+            table: Its rows.
+        """
+        self.connection.register("loading", table)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM loading")
+        self.connection.unregister("loading")
 
     def refresh(self, name: str, files: Sequence[str]) -> None:
         """Point the view of a table at these files.

@@ -30,25 +30,38 @@ def stage_sql(reader: Reader, projection: Projection, cleaning: Cleaning, raw: R
     exploded = projection.explode is not None
     texts = [f"{sql} AS t_{name}" for name, sql in cleaning.texts.items()]
     items = [f"{sql} AS i_{name}" for name, sql in projection.items.items()]
-    carried = ["_key", "_file", "_line", "_detail", "_bad", *(["_n"] if exploded else [])]
-    first = ", ".join(
-        [*carried, *texts, *items, f"{_properties(projection, raw)} AS properties", f"{_raw(raw)} AS _raw"]
-    )
-    typed = [f'{sql} AS "{name}"' for name, sql in cleaning.typed.items() if name != "properties"]
-    second = ", ".join(["*", *typed])
-    given = "event_id" in cleaning.texts
-    shown = [f'"{name}"' for name in cleaning.typed if name != "properties"]
-    shown += [f"i_{name}" for name in projection.items] + ["properties", "_file", "_line", "_detail", "_reason"]
-    shown.append("t_event_id AS _id" if given else "NULL::VARCHAR AS _id")
-    # Equal ids are one event, whatever else the rows say; rows without one are told apart by all that they say.
-    shown.append(
-        "CASE WHEN t_event_id IS NULL THEN _key ELSE md5_number('id:' || t_event_id) END AS _key" if given else "_key"
-    )
-    shown += ["_n"] if exploded else []
-    shown.append(f"CASE WHEN _reason IS NOT NULL THEN {_masked(cleaning)} END AS _raw")
+    # Raw columns go along under names of their own, for the text of refused rows; those of good rows are never touched.
+    along = [f"{q(c)} AS {q('r_' + c)}" for c in raw.columns]
+    carried = ["_key", "_file", "_line", "_detail", "_bad", "_text", *(["_n"] if exploded else [])]
+    first = ", ".join([*carried, *along, *texts, *items, f"{_properties(projection, raw)} AS properties"])
+    columns = [c for c in cleaning.typed if c != "properties" and (c in CORE or cleaning.given(c))]
+    second = ", ".join(["*", *(f'{cleaning.typed[c]} AS "{c}"' for c in columns)])
+    shown = [f'"{c}"' for c in columns] + [f"i_{name}" for name in projection.items]
+    shown += ["_file", "_line", "_detail", "_reason", *(["_n"] if exploded else [])]
+    shown += ["properties"] if has_properties(projection, raw) else []
+    if "event_id" in cleaning.texts:
+        # Equal ids are one event, whatever else the rows say; rows without one are told apart by all that they say.
+        shown.append("t_event_id AS _id")
+        shown.append("CASE WHEN t_event_id IS NULL THEN _key ELSE md5_number('id:' || t_event_id) END AS _key")
+    else:
+        shown += ["NULL::VARCHAR AS _id", "_key"]
+    shown.append(f"CASE WHEN _reason IS NOT NULL THEN {_masked(_raw(raw), cleaning)} END AS _raw")
     return (
         f"SELECT {', '.join(shown)} FROM (SELECT *, coalesce(_bad, {cleaning.reason}) AS _reason FROM "
         f"(SELECT {second} FROM (SELECT {first} FROM ({_keyed(reader, projection, raw)}))))"
+    )
+
+
+CORE: Final = (
+    "user_id", "anonymous_id", "timestamp", "event_type", "item_id", "order_id", "quantity", "price", "value"
+)  # fmt: skip
+"""Columns that ``staged`` always has; the others only where the source gives them."""
+
+
+def has_properties(projection: Projection, raw: RawFiles) -> bool:
+    """Tell whether rows of this source can have properties."""
+    return raw.format == "jsonl" or bool(
+        projection.rest or projection.properties is not None or "properties" in projection.event
     )
 
 
@@ -101,13 +114,12 @@ def _json_text(text: str) -> str:
 def _raw(raw: RawFiles) -> str:
     if raw.format == "jsonl":
         return "_text"
-    pairs = ", ".join(f"{q(c)} := {q(c)}" for c in raw.columns)
+    pairs = ", ".join(f"{q(c)} := {q('r_' + c)}" for c in raw.columns)
     return f"coalesce(_text, CAST(to_json(struct_pack({pairs})) AS VARCHAR))"
 
 
-def _masked(cleaning: Cleaning) -> str:
+def _masked(sql: str, cleaning: Cleaning) -> str:
     """Build the SQL of a refused row's text; addresses and agents stay out of it, as they do everywhere at rest."""
-    sql = "_raw"
     for column, name in (("ip", "(ip)"), ("user_agent", "(user agent)")):
         if column in cleaning.texts:
             sql = f"replace({sql}, coalesce(t_{column}, chr(0)), {lit(name)})"

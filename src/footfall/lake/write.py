@@ -22,7 +22,7 @@ from footfall.lake.tally import Tally
 from footfall.lake.workspace import Workspace
 from footfall.schema import EVENT_COLUMNS
 
-_COPY: Final = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 245760)"
+_COPY: Final = "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
 
 
 class Writer:
@@ -149,6 +149,13 @@ class Writer:
         names, counts = (table.column(i).to_pylist() for i in (0, 1))
         return dict(zip(names, counts, strict=True))
 
+    def _columns(self) -> set[str]:
+        """Return the columns of ``staged`` that hold anything."""
+        names = self._run.arrow("SELECT column_name FROM duckdb_columns() WHERE table_name = 'staged'")
+        every = [n for n in names["column_name"].to_pylist() if n in EVENT_COLUMNS]
+        counts = self._run.row("SELECT " + ", ".join(f'count("{n}")' for n in every) + " FROM staged")
+        return {name for name, n in zip(every, counts, strict=True) if n}
+
     def _new_file(self, table: str) -> Path:
         return self._workspace.tables.root / table / f"part-{self._ingest_id}-{uuid.uuid4().hex[:8]}.parquet"
 
@@ -197,19 +204,19 @@ class Writer:
 
     def _write_events(self) -> tuple[int, int]:
         """Write the accepted rows. Returns their number, and how many of them are flagged as robots."""
-        event_id = staging.event_id(exploded=self._exploded)
-        secret = self._workspace.secret.hex()
-        special = {
-            "event_id": event_id,
+        given = {c: f'staged."{c}"' for c in EVENT_COLUMNS if c in self._columns()}
+        given |= {
+            "event_id": staging.event_id(exploded=self._exploded),
             "ingested_at": self._now_sql,
             "source": lit(self._reader.name),
             "sequence": "staged.rowid",
-            "bot": "agents.bot" if self._has_agent else "NULL::VARCHAR",
-            "user_agent": "agents.hashed" if self._has_agent else "NULL::VARCHAR",
-            "ip": keyed_hash_sql("ip", secret) if self._has_ip else "NULL::VARCHAR",
         }
-        given = {c: special.get(c, f'staged."{c}"') for c in EVENT_COLUMNS}
-        shown = ", ".join(f'CAST({given[c]} AS {kind}) AS "{c}"' for c, kind in EVENT_COLUMNS.items())
+        if self._has_agent:
+            given |= {"bot": "agents.bot", "user_agent": "agents.hashed"}
+        if self._has_ip:
+            given["ip"] = keyed_hash_sql("staged.ip", self._workspace.secret.hex())
+        # Columns that the source lacks are not written: to a reader of the table they are null, and cost nothing.
+        shown = ", ".join(f'CAST({given[c]} AS {kind}) AS "{c}"' for c, kind in EVENT_COLUMNS.items() if c in given)
         join = "LEFT JOIN agents ON agents.agent = staged.user_agent" if self._has_agent else ""
         none = self._run.row("SELECT count(*) FROM dropped") == (0,)
         unless = "" if none else "AND staged.rowid NOT IN (SELECT r FROM dropped)"
