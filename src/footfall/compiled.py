@@ -17,3 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def kernel(function: F) -> F:
     """Compile a loop over NumPy arrays to machine code on first use (no Python objects, no lock held)."""
     return cast("F", numba.njit(nogil=True, cache=True)(function))
+
+
+def part(function: F) -> F:
+    """Compile a loop that only kernels call: no door for Python and no file of its own, so it compiles much faster."""
+    compiler = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return cast("F", compiler(function))

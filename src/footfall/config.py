@@ -106,15 +106,25 @@ def load(workspace: Path, environ: Mapping[str, str] | None = None) -> Settings:
     for name, value in given.items():
         if name not in SETTING_NAMES:
             raise ConfigError(f"{path}: {unknown_name('setting', name, SETTING_NAMES)}")
-        values[name], origins[name] = _checked(name, value, str(path)), str(path)
+        values[name], origins[name] = checked(name, value, str(path)), str(path)
     for name in SETTING_NAMES:
         variable = f"FOOTFALL_{name.upper()}"
         if variable in environ:
-            values[name], origins[name] = _checked(name, environ[variable], variable), variable
+            values[name], origins[name] = checked(name, environ[variable], variable), variable
     return Settings(**values, origins=origins)
 
 
-def _checked(name: str, value: Any, origin: str) -> Any:
+def checked(name: str, value: Any, origin: str) -> Any:
+    """Return a setting's value in its own type.
+
+    Args:
+        name: One of ``SETTING_NAMES``.
+        value: As given.
+        origin: Where it comes from, for the message.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
     check, accepted = _CHECKS[name]
     try:
         return check(value)

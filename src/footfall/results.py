@@ -11,6 +11,7 @@ import decimal
 import io
 import json
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -83,7 +84,8 @@ class Result:
         return pl.DataFrame(self.table_rows(), infer_schema_length=None)
 
     def __str__(self) -> str:
-        parts = [self.headline(), render_table(self.table_rows()), *self.notes()]
+        width = shutil.get_terminal_size((140, 40)).columns
+        parts = [self.headline(), render_table(self.table_rows(), width=width), *self.notes()]
         return "\n".join(part for part in parts if part)
 
 
@@ -109,15 +111,31 @@ def plain(value: Any) -> Any:
     return value
 
 
+MAX_TURNED = 12
+"""Rows up to which a table too wide for the terminal is turned on its side: one line per column, one column per row."""
+
+
 def render_table(rows: Sequence[Mapping[str, Any]], *, width: int | None = None) -> str:
     """Draw rows as a text table.
 
+    A table wider than the terminal is turned on its side when it has few rows; a long one stays as wide as it is.
+
     Args:
-        rows: Dictionaries with the same keys; the first one gives the column order.
+        rows: Dictionaries; the first one gives the column order.
         width: Columns of the terminal; as wide as needed without it.
     """
     if not rows:
         return "(no rows)"
+    text = _draw(rows)
+    if width is None or len(rows) > MAX_TURNED or max(map(len, text.splitlines())) <= width:
+        return text
+    names = list(rows[0])
+    turned = [{names[0]: name, **{format_cell(row[names[0]]): row.get(name) for row in rows}} for name in names[1:]]
+    unique = len({format_cell(row[names[0]]) for row in rows}) == len(rows)
+    return _draw(turned) if unique and len(names) > len(rows) else text
+
+
+def _draw(rows: Sequence[Mapping[str, Any]]) -> str:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -126,11 +144,11 @@ def render_table(rows: Sequence[Mapping[str, Any]], *, width: int | None = None)
     names = list(rows[0])
     for name in names:
         numeric = all(isinstance(row.get(name), (int, float, type(None))) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(format_cell(row.get(name)) for name in names))
     out = io.StringIO()
-    Console(file=out, width=width or 400, no_color=True, markup=False, emoji=False, highlight=False).print(table)
+    Console(file=out, width=10_000, no_color=True, markup=False, emoji=False, highlight=False).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
-from footfall.events.readers._base import Projection, lit
+from footfall.events.readers._base import Projection, Target, lit
 from footfall.schema import GIVEN_EVENT_COLUMNS, US_PER_S
 
 REASONS: Final[dict[str, str]] = {
@@ -88,7 +88,13 @@ class Cleaning:
 
 
 def cleaning(
-    projection: Projection, *, now_us: int, clock_skew_s: int, currency: str, time_format: str | None = None
+    projection: Projection,
+    *,
+    now_us: int,
+    clock_skew_s: int,
+    currency: str,
+    time_format: str | None = None,
+    target: Target = "events",
 ) -> Cleaning:
     """Build the SQL that turns a reader's texts into typed columns and reasons.
 
@@ -98,6 +104,7 @@ def cleaning(
         clock_skew_s: How far in the future a time is still believed, in seconds.
         currency: The shop's currency, for money whose source names none.
         time_format: A strptime format that the user gave for times.
+        target: Whether the rows are events or items.
     """
     texts = {column: _text(column, projection.event[column]) for column in projection.event}
     typed: dict[str, str] = {}
@@ -118,6 +125,9 @@ def cleaning(
         given = "t_currency" if "currency" in texts else "NULL"
         there = " OR ".join(f"t_{c} IS NOT NULL" for c in money)
         typed["currency"] = f"coalesce({given}, CASE WHEN {there} THEN {lit(currency)} END)"
+    if target == "items":
+        nameless = "CASE WHEN coalesce(trim(i_item_id), '') = '' THEN 'missing_item' END"
+        return Cleaning(texts, typed, nameless)
     return Cleaning(texts, typed, _reason(set(texts), now_us + clock_skew_s * US_PER_S))
 
 
@@ -144,7 +154,7 @@ def _time(projection: Projection, time_format: str | None) -> str:
     factor = {"s": 1_000_000, "ms": 1000, "us": 1}.get(projection.time_unit)
     if factor is not None:
         return f"make_timestamptz(try_cast(round(try_cast({t} AS DECIMAL(28,6)) * {factor}) AS BIGINT))"
-    formats = getattr(projection, "time_formats", ())
+    formats = projection.time_formats
     # A text that says it is UTC needs no time zone library, which is twice as fast; the plain cast ignores any zone.
     plain = f"make_timestamptz(epoch_us(try_cast({t} AS TIMESTAMP)))"
     tries = [

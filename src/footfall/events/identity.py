@@ -71,15 +71,25 @@ def follow(aliases: Iterable[Alias]) -> dict[str, str]:
     for alias in sorted(aliases, key=lambda a: (a.moment, a.user)):
         newest[alias.previous] = alias
     target: dict[str, str] = {}
+    shortcut: dict[str, str] = {}  # as target, with ways already walked made shorter
     for alias in sorted(newest.values(), key=lambda a: (a.moment, a.previous)):
-        if _end(target, alias.user, len(target)) != alias.previous:
-            target[alias.previous] = alias.user
-    return {previous: _end(target, previous, MAX_ALIAS_HOPS) for previous in target}
+        if _end(shortcut, alias.user) != alias.previous:
+            target[alias.previous] = shortcut[alias.previous] = alias.user
+    return {previous: _hop(target, previous) for previous in target}
 
 
-def _end(target: dict[str, str], start: str, hops: int) -> str:
+def _end(shortcut: dict[str, str], start: str) -> str:
     here = start
-    for _ in range(hops):
+    while here in shortcut:
+        beyond = shortcut[here]
+        shortcut[here] = shortcut.get(beyond, beyond)
+        here = beyond
+    return here
+
+
+def _hop(target: dict[str, str], start: str) -> str:
+    here = start
+    for _ in range(MAX_ALIAS_HOPS):
         if here not in target:
             break
         here = target[here]

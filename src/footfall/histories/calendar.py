@@ -30,7 +30,8 @@ class Calendar:
 
     timezone: str = "UTC"
 
-    @functools.cached_property
+    @property
+    @functools.cache  # noqa: B019 - one per zone and process: finding them takes 0.05 s, and every analysis asks
     def _offsets(self) -> tuple[Int64, Int64]:
         """Moments at which the zone's offset from UTC changes, and the offset from then on; both in microseconds."""
         try:
@@ -58,7 +59,8 @@ class Calendar:
         """Return wall-clock microseconds (as if they were UTC) of UTC microseconds, int64, same shape."""
         moments, offsets = self._offsets
         if len(offsets) == 1:
-            return timestamp_us + offsets[0]
+            fixed: Int64 = timestamp_us + offsets[0]
+            return fixed
         shifted: Int64 = timestamp_us + offsets[np.searchsorted(moments, timestamp_us, side="right") - 1]
         return shifted
 

@@ -30,7 +30,9 @@ CODED: Final[dict[str, str]] = {
 """Columns coded by a vocabulary shared by all partitions: ours to the event column they come from."""
 
 LOCAL: Final[dict[str, str]] = {"order": "order_id", "source_session": "session_id"}
-"""Columns coded within one partition only: equal codes mean equal ids of the same partition; 0 is missing."""
+"""Columns coded within one partition only: equal codes mean equal ids of the same partition; 0 is missing, and ids are
+numbered from 1 in the order in which they first appear. Ids are told apart by 64-bit hashes (two of a million ids fall
+together with a chance of about 3 in a hundred million)."""
 
 DTYPES: Final[dict[str, np.dtype[np.generic]]] = {
     "timestamp_us": np.dtype(np.int64),
@@ -54,7 +56,8 @@ DTYPES: Final[dict[str, np.dtype[np.generic]]] = {
     "bot": np.dtype(np.uint8),
 }
 """Every column of a partition, one value per event. ``timestamp_us`` is microseconds since 1970 UTC; ``value_minor`` is
-money in minor units of the shop's currency (0 where there is none)."""
+money in minor units of the shop's currency (0 where there is none), rounded half to even; a refund's is positive as it
+is in the lake, so revenue is purchases less refunds."""
 
 NOTHING: Final[dict[str, float]] = {"price": np.nan, "quantity": np.nan, "rating": np.nan, "position": -1}
 """What a missing value looks like where it is not 0."""

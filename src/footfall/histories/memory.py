@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from footfall.histories.columns import CODED, DTYPES, LOCAL, NOTHING, USER_BOT_AGENT
+from footfall.histories import robots
+from footfall.histories.columns import CODED, DTYPES, LOCAL, NOTHING, USER_BOT_AGENT, USER_BOT_BEHAVIOUR
 from footfall.histories.partition import Array, Partition
 from footfall.histories.store import FORMAT, Histories
 from footfall.histories.vocabulary import Vocabulary
@@ -82,13 +84,30 @@ def _partition(
     for column in ("price", "quantity", "rating", "position"):
         values_f = [NOTHING[column] if e.get(column) is None else float(e[column]) for e in ordered]
         arrays[column] = np.array(values_f).astype(DTYPES[column])
-    money = [0 if e.get("value") is None else round(float(e["value"]) * minor) for e in ordered]
-    arrays["value_minor"] = np.array(money, np.int64)
+    arrays["value_minor"] = np.array([value_minor(e.get("value"), minor) for e in ordered], np.int64)
     arrays["bot"] = np.array([e.get("bot") is not None for e in ordered], np.uint8)
     lengths = [len(mine) for mine in home.values()]
-    flagged = [USER_BOT_AGENT if any(e.get("bot") for e in mine) else 0 for mine in home.values()]
+    agents = [any(e.get("bot") is not None for e in mine) for mine in home.values()]
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    return Partition(index, base, offsets, np.array(flagged, np.uint8), arrays)
+    kinds = robots.kinds_of(vocabularies["event_type"].ids)
+    behave = robots.behaves_like_robot(offsets, offsets[1:], arrays["timestamp_us"], arrays["event_type"], kinds)
+    flags = np.array(agents, np.uint8) * USER_BOT_AGENT + behave * USER_BOT_BEHAVIOUR
+    return Partition(index, base, offsets, flags.astype(np.uint8), arrays)
+
+
+def value_minor(value: decimal.Decimal | float | str | None, minor: int) -> int:
+    """Return money in minor units, a half going to the even neighbour; 0 for None.
+
+    Args:
+        value: Major units.
+        minor: Minor units in a major one.
+
+    >>> value_minor("0.125", 100), value_minor("0.135", 100), value_minor(0.29, 100)
+    (12, 14, 29)
+    """
+    if value is None:
+        return 0
+    return int((decimal.Decimal(str(value)) * minor).to_integral_value(decimal.ROUND_HALF_EVEN))
 
 
 def time_us(moment: dt.datetime | int) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from footfall.errors import StaleHistoriesError
 from footfall.histories.columns import DTYPES, NOTHING
 
 Array = npt.NDArray[Any]
@@ -58,6 +59,7 @@ class Partition:
 
         Raises:
             KeyError: There is no such column in the format.
+            StaleHistoriesError: The folder was removed meanwhile: newer histories have taken its place.
         """
         if name in self.arrays:
             return self.arrays[name]
@@ -65,6 +67,8 @@ class Partition:
         path = None if self.folder is None else self.folder / f"{name}.npy"
         if path is not None and path.exists():
             return np.load(path, mmap_mode="r") if self.n_events else np.empty(0, dtype)
+        if self.folder is not None and not self.folder.exists():  # else a column would silently read as missing
+            raise StaleHistoriesError(f"{self.folder} is gone: newer histories took its place; open them again")
         return np.full(self.n_events, NOTHING.get(name, 0), dtype)
 
     def has(self, name: str) -> bool:

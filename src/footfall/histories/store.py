@@ -3,7 +3,9 @@
 histories/<lake version>/
   manifest.json             format, lake version, zone, currency, partitions with their users and events
   vocabularies/<name>.arrow ids, counts, attributes, in code order
-  part-0000/                offsets.npy, user_bot.npy, users.arrow, one .npy per column that the log has
+  part-0000/                offsets.npy, user_bot.npy, users.arrow, one .npy per column that its events have;
+                            <local column>_keys.npy, the hash of each local code, for the next compile
+  identity/                 the distinct pairs of ids and the aliases of all events, for the next compile
 """
 
 from __future__ import annotations

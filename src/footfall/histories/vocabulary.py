@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ class Vocabulary:
 
     def __len__(self) -> int:
         """Number of codes, the three reserved ones included."""
-        return self.table.num_rows + FIRST_CODE
+        return int(self.table.num_rows) + FIRST_CODE
 
     @functools.cached_property
     def ids(self) -> list[str]:
@@ -63,6 +64,11 @@ class Vocabulary:
     @functools.cached_property
     def _code_of(self) -> dict[str, int]:
         return {id_: i + FIRST_CODE for i, id_ in enumerate(self.ids)}
+
+    @functools.cached_property
+    def memo(self) -> dict[Hashable, Any]:
+        """Answers worked out once for all ids and kept with them; who adds to it keeps it small."""
+        return {}
 
     def code(self, id_: str | None) -> int:
         """Return the code of one id: 0 for None, 2 for an id that is not in the vocabulary."""

@@ -12,6 +12,7 @@ import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
 
 from footfall.errors import InputError, SourceError
 from footfall.events import cleaning as clean
@@ -47,6 +48,7 @@ class IngestOptions:
         encoding: The files' encoding; UTF-8 (or what their first bytes say) without it.
         delimiter: The files' delimiter; seen from the first lines without it.
         time_format: A strptime format for times.
+        target: What the files hold.
     """
 
     source: str | None = None
@@ -57,6 +59,7 @@ class IngestOptions:
     encoding: str | None = None
     delimiter: str | None = None
     time_format: str | None = None
+    target: Literal["events", "items"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,23 +145,15 @@ def _batches(files: Sequence[SourceFile], options: IngestOptions) -> Iterator[Ba
 
 
 def _reader(file: SourceFile, options: IngestOptions) -> Reader:
-    if options.mapping or options.constants:
-        if options.source is not None:
-            raise InputError("give either --source or --map, not both: a mapping is a source of its own")
-        return mapped_reader(options.mapping, options.constants, file.columns)
-    if options.source is None:
-        try:
-            return _registry.guess(file.columns)
-        except SourceError as error:
-            raise SourceError(f"{file.path}: {error}") from None
-    reader = _registry.by_name(options.source)
-    missing = reader.required - set(file.columns)
-    if missing:
-        raise SourceError(
-            f"{file.path} is not {reader.name} ({reader.title}): it lacks {', '.join(sorted(missing))}; "
-            f"it has {', '.join(file.columns)}"
-        )
-    return reader
+    target, by_hand = options.target, bool(options.mapping or options.constants)
+    if by_hand and options.source is not None:
+        raise InputError("give either --source or --map, not both: a mapping is a source of its own")
+    try:
+        if not by_hand:
+            return _registry.choose(file.columns, options.source, target=target)
+        return mapped_reader(options.mapping, options.constants, file.columns, target=target or "events")
+    except SourceError as error:
+        raise SourceError(f"{file.path}: {error}") from None
 
 
 def _one(workspace: Workspace, run: Engine, batch: Batch, options: IngestOptions, tally: Tally) -> IngestReport:
@@ -171,6 +166,7 @@ def _one(workspace: Workspace, run: Engine, batch: Batch, options: IngestOptions
         clock_skew_s=settings.clock_skew_s,
         currency=settings.currency,
         time_format=options.time_format,
+        target=batch.reader.target,
     )
     exploded = batch.projection.explode is not None
     raw = RawFiles(run, batch.files, batch.columns)

@@ -7,7 +7,7 @@ Columns of ``staged`` besides the event columns: ``_key`` (128-bit hash of the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from footfall.events.cleaning import Cleaning
@@ -60,9 +60,7 @@ CORE: Final = (
 
 def has_properties(projection: Projection, raw: RawFiles) -> bool:
     """Tell whether rows of this source can have properties."""
-    return raw.format == "jsonl" or bool(
-        projection.rest or projection.properties is not None or "properties" in projection.event
-    )
+    return raw.format == "jsonl" or bool(projection.rest) or projection.properties is not None
 
 
 def _keyed(reader: Reader, projection: Projection, raw: RawFiles) -> str:
@@ -73,13 +71,23 @@ def _keyed(reader: Reader, projection: Projection, raw: RawFiles) -> str:
         "_text" if raw.format == "jsonl" else f"concat_ws({lit(SEPARATOR)}, {', '.join([lit(reader.name), *parts])})"
     )
     keyed = f"SELECT *, md5_number({whole}) AS _key FROM ({{relation}})"
+    keyed = _prepared(keyed, projection.prepare)
     if projection.explode is None:
         return keyed
-    array = f"CAST({projection.explode} AS JSON[])"
-    return (
-        f"SELECT * EXCLUDE (_list), unnest(_list) AS element, unnest(range(1, len(_list) + 1)) AS _n FROM (SELECT *, "
-        f"CASE WHEN _bad IS NULL AND len({array}) > 0 THEN {array} ELSE [NULL::JSON] END AS _list FROM ({keyed}))"
+    array = projection.explode
+    listed = f"CASE WHEN _bad IS NULL AND len({array}) > 0 THEN {array} ELSE [NULL::JSON] END AS _list"
+    elements = (
+        "SELECT * EXCLUDE (_list), unnest(_list) AS element, unnest(range(1, len(_list) + 1)) AS _n "
+        f"FROM (SELECT *, {listed} FROM ({keyed}))"
     )
+    return _prepared(elements, projection.prepare_element)
+
+
+def _prepared(sql: str, expressions: Mapping[str, str]) -> str:
+    """Add what is worked out once and used by several expressions; each may use the ones before it."""
+    if not expressions:
+        return sql
+    return f"SELECT *, {', '.join(f'{expression} AS {name}' for name, expression in expressions.items())} FROM ({sql})"
 
 
 def _properties(projection: Projection, raw: RawFiles) -> str:
@@ -96,10 +104,6 @@ def _properties(projection: Projection, raw: RawFiles) -> str:
         parts.append(f"CASE WHEN {anything} IS NOT NULL THEN json_object({pairs}) END")
     if projection.properties is not None:
         parts.append(projection.properties)
-    if "properties" in projection.event:
-        given = projection.event["properties"]
-        odd = f"json_object('properties', {given})"
-        parts.append(f"CASE WHEN {given} IS NOT NULL THEN if(json_valid({given}), CAST({given} AS JSON), {odd}) END")
     if not parts:
         return "NULL::VARCHAR"
     whole = [f"coalesce({part}, '{{}}')" for part in parts]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from footfall import config
+from footfall.config import FILE, TEMPLATE, load
 from footfall.errors import WorkspaceError
 from footfall.lake.engine import Engine, engine
 from footfall.lake.tables import Tables
@@ -53,7 +53,7 @@ class Workspace:
             WorkspaceError: It is none.
         """
         self.path = path
-        self.settings = config.load(path)
+        self.settings = load(path)
         self.tables = Tables(path / "lake")
         self.tables.create()
 
@@ -70,10 +70,10 @@ class Workspace:
             WorkspaceError: The folder holds something already.
         """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            what = "is a workspace already" if (path / config.FILE).exists() else "exists and is not empty"
+            what = "is a workspace already" if (path / FILE).exists() else "exists and is not empty"
             raise WorkspaceError(f"{path} {what}; give a folder that does not exist or is empty")
         path.mkdir(parents=True, exist_ok=True)
-        (path / config.FILE).write_text(config.TEMPLATE.format(currency=currency, timezone=timezone), "utf-8")
+        (path / FILE).write_text(TEMPLATE.format(currency=currency, timezone=timezone), "utf-8")
         descriptor = os.open(path / ".secret", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))

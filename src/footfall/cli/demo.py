@@ -1,0 +1,84 @@
+"""Commands that need no data: the simulator, and the demo that runs the whole road on it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from footfall.cli._common import emit, format_option
+from footfall.cli.data import progress_bar
+
+FUNNEL = ("view_item", "add_to_cart", "begin_checkout", "purchase")
+
+
+@click.command("simulate")
+@click.argument("out", metavar="DIR")
+@click.option("--events", type=click.IntRange(min=1), help="About how many events.")
+@click.option("--users", type=click.IntRange(min=1), help="How many users.")
+@click.option("--days", type=click.IntRange(min=1), default=90, show_default=True, help="How many days.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which shop.")
+@click.option("--form", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True, help="Of files.")
+@click.option("--dirt", is_flag=True, help="Break some rows, as real logs do.")
+@format_option
+def simulate_command(out: str, format_: str, form: str, **options: Any) -> None:
+    """Write the log, the catalogue and (apart, in truth/) the truth of a simulated shop."""
+    from footfall.simulator import simulate
+
+    emit(simulate(Path(out), format=form, **options), format_)  # type: ignore[arg-type]  # checked by click
+
+
+@click.command("demo")
+@click.argument("folder", metavar="DIR", default="demo-shop")
+@click.option("--events", type=click.IntRange(min=1000), default=200_000, show_default=True, help="About how many.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which shop.")
+@click.option("--no-serve", is_flag=True, help="Stop after printing.")
+def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
+    """Make a simulated shop in DIR (made anew each time), read it, show its quality and its journeys."""
+    del no_serve  # there is nothing to serve yet; the switch is here so that scripts need not change
+    from footfall import shop as shops
+    from footfall.simulator import describe, simulate
+
+    began = time.monotonic()
+    home = Path(folder)
+    if (home / "footfall.toml").exists():
+        if not (home / ".demo").exists():
+            raise click.UsageError(f"{home} is a workspace that this demo did not make; give another folder")
+        shutil.rmtree(home)
+    shop = shops.init(home, currency="EUR", timezone="Europe/Berlin")
+    (home / ".demo").touch()
+    with tempfile.TemporaryDirectory() as log:
+        _say(f"1. A simulated shop of about {events:,} events (its truth is known, and kept out of the log)")
+        simulation = simulate(Path(log) / "log", events=events, seed=seed, dirt=True)
+        click.echo(describe(simulation))
+        _say("2. Its log is read: every row is accepted, a duplicate, or rejected with a reason")
+        with progress_bar(quiet=False) as progress:
+            report = shop.ingest([*simulation.event_files], progress=progress)
+            shop.ingest_items([simulation.items_file])
+        click.echo(report)
+    _say("3. What is wrong with the data, and what was done about it")
+    click.echo(shop.check())
+    _say("4. Sessions")
+    click.echo(shop.sessions())
+    _say("5. The funnel")
+    click.echo(shop.funnel(FUNNEL, within="7d"))
+    _say("6. The paths to purchase")
+    click.echo(shop.paths(end="purchase", collapse=True))
+    _say("7. Who comes back")
+    click.echo(shop.retention(unit="week", periods=6))
+    _say("8. Buyers in groups")
+    click.echo(shop.rfm())
+    _say("9. Where the revenue comes from")
+    click.echo(shop.attribution())
+    click.echo(f"\nDone in {time.monotonic() - began:.0f} s. The workspace is {home}; go on with, for example:")
+    click.echo(f"  footfall -w {home} transitions")
+    click.echo(f"  footfall -w {home} funnel search view_item add_to_cart --within 1d --by device")
+    click.echo("or read a log of your own: footfall init myshop; footfall -w myshop ingest events.csv")
+
+
+def _say(text: str) -> None:
+    click.echo(f"\n=== {text}\n")
