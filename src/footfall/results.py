@@ -1,4 +1,4 @@
-"""What an analysis returns: frozen dataclasses with named fields that print as tables and become Arrow, pandas, polars, JSON.
+"""What an analysis returns: frozen dataclasses that print as tables and become Arrow, pandas, polars and JSON.
 
 A result names the field that holds its rows (a tuple of frozen dataclasses); all its other fields are single values.
 """
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from footfall.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
+    import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
 
@@ -59,7 +59,7 @@ class Result:
 
         return pa.Table.from_pylist(self.table_rows())
 
-    def to_pandas(self) -> pandas.DataFrame:
+    def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a pandas frame.
 
         Raises:
@@ -71,7 +71,7 @@ class Result:
             raise MissingDependencyError("pandas", "pandas", "to_pandas()") from None
         return pd.DataFrame(self.table_rows())
 
-    def to_polars(self) -> polars.DataFrame:
+    def to_polars(self) -> pl.DataFrame:
         """Return the rows as a polars frame.
 
         Raises:
@@ -90,7 +90,7 @@ class Result:
 
 
 def plain(value: Any) -> Any:
-    """Turn a value into JSON-ready parts: dataclasses to dicts, times to ISO 8601, decimals and NumPy scalars to numbers.
+    """Turn a value into JSON-ready parts: dataclasses to dicts, times to ISO 8601, decimals to numbers.
 
     A float that is not finite becomes ``None``: JSON has no word for it.
     """

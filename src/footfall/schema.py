@@ -41,8 +41,8 @@ EVENT_COLUMNS: Final[dict[str, str]] = {
     "source": "VARCHAR",
     "sequence": "BIGINT",
 }
-"""Column of ``lake/events`` to its SQL type. ``properties`` is JSON text. ``bot`` is why the agent was flagged, or null.
-``sequence`` is the row's place in its ingest: events of one user in the same microsecond keep the order of the source."""
+"""Column of ``lake/events`` to its SQL type. ``properties`` is JSON text. ``bot`` is why the agent was flagged.
+``sequence`` is the row's place in its ingest: events of one user at the same time keep the order of the source."""
 
 GIVEN_EVENT_COLUMNS: Final = tuple(c for c in EVENT_COLUMNS if c not in {"ingested_at", "bot", "source", "sequence"})
 """The event columns that a source can give; the others are ours."""
@@ -61,7 +61,7 @@ ITEM_COLUMNS: Final[dict[str, str]] = {
     "seen_at": "TIMESTAMPTZ",
     "source": "VARCHAR",
 }
-"""Column of ``lake/items`` to its SQL type: one row per item and change; the newest non-null value of each column holds.
+"""Column of ``lake/items`` to its SQL type: one row per item and change; the newest value of each column holds.
 ``category`` is a path with ``.`` between its levels; ``seen_at`` is when the row began to hold."""
 
 GIVEN_ITEM_COLUMNS: Final = tuple(c for c in ITEM_COLUMNS if c not in {"seen_at", "source"})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from footfall.config import Settings, find_workspace
 from footfall.errors import InputError
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from footfall.lake.quality import QualityReport
     from footfall.lake.rejects import RejectsReport
     from footfall.lake.report import IngestReport
+
+R = TypeVar("R")
 
 Moment = str | dt.datetime | dt.date
 
@@ -175,7 +177,7 @@ class Shop:
             given = given.replace(tzinfo=zoneinfo.ZoneInfo(self.settings.timezone))
         return (given - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
 
-    def _run(self, analysis: Any, *args: Any, **options: Any) -> Any:
+    def _run(self, analysis: Callable[..., R], *args: Any, **options: Any) -> R:
         names = ("where", "from_", "to")
         scope = self.scope(*(options.pop(n, None) for n in names), exclude_bots=options.pop("exclude_bots", False))
         return analysis(self.histories(), *args, scope=scope, **options)
@@ -189,8 +191,7 @@ class Shop:
         """Cut histories into sessions; see ``footfall.journeys.sessions``."""
         from footfall.journeys.sessions import sessions
 
-        result: Any = self._run(sessions, **self._session_rule(options))
-        return result
+        return self._run(sessions, **self._session_rule(options))
 
     def funnel(self, steps: Sequence[Any], **options: Any) -> FunnelResult | Breakdown[FunnelResult]:
         """Count users along steps; see ``footfall.journeys.funnel``.
@@ -201,64 +202,55 @@ class Shop:
         """
         from footfall.journeys.funnel import funnel
 
-        result: Any = self._run(funnel, steps, **options)
-        return result
+        return self._run(funnel, steps, **options)
 
     def paths(self, **options: Any) -> PathsResult | Breakdown[PathsResult]:
         """Follow users step by step, to or from an event; see ``footfall.journeys.paths``."""
         from footfall.journeys.paths import paths
 
-        result: Any = self._run(paths, **self._session_rule(options))
-        return result
+        return self._run(paths, **self._session_rule(options))
 
     def transitions(self, **options: Any) -> TransitionsResult | Breakdown[TransitionsResult]:
         """Count what follows what within sessions; see ``footfall.journeys.transitions``."""
         from footfall.journeys.transitions import transitions
 
-        result: Any = self._run(transitions, **self._session_rule(options))
-        return result
+        return self._run(transitions, **self._session_rule(options))
 
     def step_matrix(self, **options: Any) -> StepMatrixResult | Breakdown[StepMatrixResult]:
         """Share of sessions with each event type at each step; see ``footfall.journeys.step_matrix``."""
         from footfall.journeys.step_matrix import step_matrix
 
-        result: Any = self._run(step_matrix, **self._session_rule(options))
-        return result
+        return self._run(step_matrix, **self._session_rule(options))
 
     def retention(self, **options: Any) -> RetentionResult | Breakdown[RetentionResult]:
         """Who comes back, by cohort; see ``footfall.journeys.retention``."""
         from footfall.journeys.retention import retention
 
-        result: Any = self._run(retention, **options)
-        return result
+        return self._run(retention, **options)
 
     def lifecycle(self, **options: Any) -> LifecycleResult | Breakdown[LifecycleResult]:
         """New, returning, resurrecting and dormant users; see ``footfall.journeys.lifecycle``."""
         from footfall.journeys.lifecycle import lifecycle
 
-        result: Any = self._run(lifecycle, **options)
-        return result
+        return self._run(lifecycle, **options)
 
     def stickiness(self, **options: Any) -> StickinessResult | Breakdown[StickinessResult]:
         """On how many days users are active; see ``footfall.journeys.stickiness``."""
         from footfall.journeys.stickiness import stickiness
 
-        result: Any = self._run(stickiness, **options)
-        return result
+        return self._run(stickiness, **options)
 
     def rfm(self, **options: Any) -> RfmResult | Breakdown[RfmResult]:
         """Recency, frequency, monetary value, and named groups; see ``footfall.journeys.rfm``."""
         from footfall.journeys.rfm import rfm
 
-        result: Any = self._run(rfm, **options)
-        return result
+        return self._run(rfm, **options)
 
     def attribution(self, **options: Any) -> AttributionResult | Breakdown[AttributionResult]:
         """Revenue by the channels that led to it; see ``footfall.journeys.attribution``."""
         from footfall.journeys.attribution import attribution
 
-        result: Any = self._run(attribution, **options)
-        return result
+        return self._run(attribution, **options)
 
 
 def open(workspace: str | Path | None = None) -> Shop:  # noqa: A001 - footfall.open reads like what it does

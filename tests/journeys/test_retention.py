@@ -123,6 +123,17 @@ def test_periods_are_of_the_shops_zone() -> None:
     assert [row.users for row in ask(from_events(events, timezone="Europe/Berlin"), unit="day").rows] == [1, 1]
 
 
+@pytest.mark.parametrize("clock", ["calendar", "rolling"])
+def test_a_day_that_comes_twice_is_one_cohort(clock: str) -> None:
+    # In St John's, 00:01 on 30 October 2005 became 23:01 of the 29th. Seen: 23:59:30, 00:00:15, 23:01:30, 01:00.
+    events = [
+        {"user_id": "a", "timestamp": at("2005-10-30 02:29:30") + dt.timedelta(seconds=s), "event_type": "x"}
+        for s in (0, 45, 120, 7230)
+    ]
+    result = ask(from_events(events, timezone="America/St_Johns"), unit="day", cohort="recurring", clock=clock)
+    assert {row.cohort: row.size for row in result.rows} == {"2005-10-29": 1, "2005-10-30": 1}
+
+
 def test_what_is_done_to_users_is_no_activity_unless_named() -> None:
     events = [
         {"user_id": "a", "timestamp": at("2024-01-01 12:00"), "event_type": "view_item"},

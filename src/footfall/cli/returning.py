@@ -121,7 +121,7 @@ def rfm_command(format_: str, as_of: str | None, users: str | None, **options: A
 @click.command("attribution")
 @click.option("--column", type=click.Choice(["channel", "campaign"]), default="channel", show_default=True, help="Of.")
 @click.option("--conversion", default="purchase", show_default=True, help="Event type that brings the revenue.")
-@click.option("--model", "models", multiple=True, metavar="MODEL", help="As listed in the table; all without it.")  # fmt: skip
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="As listed in the table.")
 @click.option("--lookback", default="30d", show_default=True, help="Longest time from a touch to its conversion.")
 @click.option("--half-life", default="7d", show_default=True, help="Of time_decay.")
 @_users

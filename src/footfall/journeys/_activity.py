@@ -120,6 +120,21 @@ def changes(*columns: Int64) -> Bool:
     return begins
 
 
+def first_in_each(user: Int64, period: Int64) -> Int64:
+    """Return the row of each user's first event in each period, ascending, int64 [distinct pairs].
+
+    Args:
+        user: int64 [rows], ascending.
+        period: int64 [rows], of rows in time order within a user.
+    """
+    rows = np.flatnonzero(changes(user, period))
+    begun, whose = period[rows], user[rows]
+    if np.any((np.diff(whose) == 0) & (np.diff(begun) < 0)):  # clocks set back over midnight: a period comes twice
+        order = np.lexsort((rows, begun, whose))
+        rows = np.sort(rows[order][changes(whose[order], begun[order])])
+    return rows
+
+
 def active_periods(part: Partition, activity: Activity, calendar: Calendar, unit: Unit) -> Pairs:
     """Return the distinct periods in which each user had an event that counts.
 

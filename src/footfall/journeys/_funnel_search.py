@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from footfall.compiled import kernel
-from footfall.journeys._funnel_kernels import EXCLUDED, NEVER, REMOVED, STEPS, Int16, collect, place
+from footfall.journeys._funnel_kernels import EXCLUDED, NEVER, REMOVED, STEPS, Int16, collect, fill, place
 from footfall.journeys.kernels import Int64
 
 
@@ -45,19 +45,36 @@ def matchable(steps: int, kept: Int64, n_kept: int, n_steps: int) -> bool:
 
 
 @kernel
-def better(since: int, trial: Int64, anchor: int, chain: Int64) -> bool:
-    """Tell whether an attempt has the later anchor, or with the same anchor later steps, from the last to the first."""
+def better(since: int, trial: Int64, anchor: int, chains: Int64, row: int) -> bool:
+    """Tell whether an attempt has the later anchor, or with the same anchor later steps, from the last to the first.
+
+    Args:
+        since: Its anchor.
+        trial: Its chain.
+        anchor: The other attempt's anchor.
+        chains: Chains, [rows, steps].
+        row: The row of the other attempt's chain.
+    """
     if since != anchor:
         return since > anchor
     for step in range(len(trial) - 1, -1, -1):
-        if trial[step] != chain[step]:
-            return bool(trial[step] > chain[step])
+        if trial[step] != chains[row, step]:
+            return bool(trial[step] > chains[row, step])
     return False
 
 
 @kernel
 def offer(
-    state: int, since: int, trial: Int64, anchor: Int64, chain: Int64, rank: int, now: int, won: Int64, winner: Int64
+    state: int,
+    since: int,
+    trial: Int64,
+    anchor: Int64,
+    chain: Int64,
+    rank: int,
+    now: int,
+    won: Int64,
+    times: Int64,
+    user: int,
 ) -> None:
     """Keep an attempt if it is the best of its state, and make it the winner if it is the best of all.
 
@@ -70,14 +87,17 @@ def offer(
         rank: How far it got; more wins, then the first to get there.
         now: The time of its last step.
         won: Rank, time and anchor of the winner; updated.
-        winner: The winner's chain; updated.
+        times: Chains of the winners, [users, steps]; updated.
+        user: Whose attempt it is.
     """
-    if state >= 0 and better(since, trial, anchor[state], chain[state]):
+    if state >= 0 and better(since, trial, anchor[state], chain, state):
         anchor[state] = since
-        chain[state] = trial
-    if rank > won[0] or (rank == won[0] and now == won[1] and better(since, trial, won[2], winner)):
+        for step in range(len(trial)):
+            chain[state, step] = trial[step]
+    if rank > won[0] or (rank == won[0] and now == won[1] and better(since, trial, won[2], times, user)):
         won[0], won[1], won[2] = rank, now, since
-        winner[:] = trial
+        for step in range(len(trial)):
+            times[user, step] = trial[step]
 
 
 @kernel
@@ -94,7 +114,8 @@ def extend(
     anchor: Int64,
     chain: Int64,
     won: Int64,
-    winner: Int64,
+    times: Int64,
+    user: int,
 ) -> None:
     """Let the events of one moment serve a set of steps, in a new attempt and in every attempt they can continue.
 
@@ -114,9 +135,10 @@ def extend(
         anchor: Kept anchors, updated.
         chain: Kept chains, updated.
         won: As in ``offer``.
-        winner: As in ``offer``.
+        times: As in ``offer``.
+        user: As in ``offer``.
     """
-    n_steps = len(winner)
+    n_steps = times.shape[1]
     trial = np.empty(n_steps, np.int64)
     size, low, high = ones(taken), ones((taken & -taken) - 1), length(taken) - 1
     depth = length(required & ((2 << high) - 1))
@@ -136,7 +158,16 @@ def extend(
             lives = not strict or origin < 0 or size == crowd
             state = high * (n_steps + 1) + count + size
             rank = depth * (n_steps + 1) + count + size
-            offer(state if lives else -1, since, trial, anchor, chain, rank, now, won, winner)
+            offer(state if lives else -1, since, trial, anchor, chain, rank, now, won, times, user)
+
+
+@kernel
+def remember(anchor: Int64, chain: Int64, anchor_before: Int64, chain_before: Int64) -> None:
+    """Copy the kept attempts."""
+    for state in range(len(anchor)):
+        anchor_before[state] = anchor[state]
+        for step in range(chain.shape[1]):
+            chain_before[state, step] = chain[state, step]
 
 
 @kernel
@@ -172,11 +203,11 @@ def stepwise(  # noqa: C901 - one pass is one loop
     """
     n_states = n_steps * (n_steps + 1)
     anchor, chain = np.empty(n_states, np.int64), np.empty((n_states, n_steps), np.int64)
-    anchor_before, chain_before = np.empty_like(anchor), np.empty_like(chain)
+    anchor_before, chain_before = np.empty(n_states, np.int64), np.empty((n_states, n_steps), np.int64)
     kept, won = np.empty(n_steps * n_steps, np.int64), np.empty(3, np.int64)
     complete = length(required) * (n_steps + 1)
     for user in range(len(offsets) - 1):
-        anchor[:] = NEVER
+        fill(anchor, NEVER)
         won[0], latest = 0, NEVER
         event, end = offsets[user], offsets[user + 1]
         while event < end and won[0] < complete + n_steps:
@@ -189,9 +220,9 @@ def stepwise(  # noqa: C901 - one pass is one loop
                 continue
             excluded = bits & EXCLUDED != 0 and latest >= now - window and won[0] < complete
             steps = bits & STEPS
-            anchor_before[:], chain_before[:] = anchor, chain
+            remember(anchor, chain, anchor_before, chain_before)
             if strict:
-                anchor[:] = NEVER
+                fill(anchor, NEVER)
             n_kept = collect(first, event, codes, bits_of, n_steps, kept) if steps else 0
             taken = steps
             while taken:
@@ -211,10 +242,13 @@ def stepwise(  # noqa: C901 - one pass is one loop
                         anchor,
                         chain,
                         won,
-                        times[user],
+                        times,
+                        user,
                     )
                 taken = (taken - 1) & steps
-            latest = anchor.max()
+            latest = NEVER
+            for state in range(n_states):
+                latest = max(latest, anchor[state])
             if excluded and won[0] < complete:
                 won[0] = REMOVED
                 break
@@ -234,7 +268,8 @@ def take(
     anchor: Int64,
     chain: Int64,
     won: Int64,
-    winner: Int64,
+    times: Int64,
+    user: int,
 ) -> None:
     """Let one event serve any one of its steps, in a new attempt and in every attempt it can continue.
 
@@ -248,22 +283,23 @@ def take(
         anchor: Kept anchors, [states]; updated.
         chain: Kept chains, [states, steps]; updated.
         won: As in ``offer``.
-        winner: As in ``offer``.
+        times: As in ``offer``.
+        user: As in ``offer``.
     """
-    n_steps = len(winner)
+    n_steps = times.shape[1]
     trial = np.empty(n_steps, np.int64)
     for taken in range(len(anchor) - 2, -1, -1):  # downwards, so that the event is not taken twice
         free = steps & ~taken
         if not free or (taken and anchor[taken] < oldest):
             continue
         count = ones(taken)
-        trial[:] = NEVER
-        trial[:count] = chain[taken, :count]
+        for step in range(n_steps):
+            trial[step] = chain[taken, step] if step < count else NEVER
         trial[count] = now
         since = now if from_previous or not taken else anchor[taken]
         for step in range(n_steps):
             if free >> step & 1:
-                offer(taken | 1 << step, since, trial, anchor, chain, count + 1, now, won, winner)
+                offer(taken | 1 << step, since, trial, anchor, chain, count + 1, now, won, times, user)
 
 
 @kernel
@@ -308,12 +344,12 @@ def any_order(
             excluded = bits & EXCLUDED != 0 and latest >= now - window
             if bits & STEPS:
                 if latest == NEVER:
-                    anchor[:] = NEVER
+                    fill(anchor, NEVER)
                 latest = now
                 for each in range(first, event):
                     steps = bits_of[codes[each]] & STEPS
                     if steps:
-                        take(steps, now, now - window, from_previous, anchor, chain, won, times[user])
+                        take(steps, now, now - window, from_previous, anchor, chain, won, times, user)
             if excluded and won[0] < n_steps:
                 won[0] = REMOVED
                 break

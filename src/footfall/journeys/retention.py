@@ -33,6 +33,7 @@ from footfall.journeys._activity import (
     as_names,
     changes,
     check_choice,
+    first_in_each,
 )
 from footfall.journeys._returns import Entries, Returns, count_on, count_on_or_after
 from footfall.journeys._run import Breakdown, Scope, run, run_by
@@ -267,8 +268,8 @@ class RetentionPlan:
         user = part.user_of_event()[starts]
         time = np.asarray(part.timestamp_us)[starts]
         period = calendar.period(time, unit)
-        keep = changes(user) if self.spec.cohort == "first_time" else changes(user, period)
-        return Entries(user[keep], period[keep] - first, time[keep])
+        at = first_in_each(user, period) if self.spec.cohort == "recurring" else np.flatnonzero(changes(user))
+        return Entries(user[at], period[at] - first, time[at])
 
     def come_back(self, part: Partition) -> Returns:
         """Return each user's returns: calendar periods, or moments on the rolling clock."""

@@ -1,8 +1,8 @@
 """Raw rows: every source file as a relation of texts, whatever its format.
 
 The relation has the file's columns as ``VARCHAR`` (nested values as JSON text), ``_file``, ``_text`` (the line itself
-where the format has lines of its own, else null), ``_bad`` (why the line cannot be taken apart, else null), and ``_line``
-and ``_detail`` (its number and what exactly is wrong, where known). Of a torn line, the columns that are there are given.
+where the format has lines of its own, else null), ``_bad`` (why the line cannot be taken apart, else null), and
+``_line`` and ``_detail`` (its number and what exactly is wrong, where known). Of a torn line, its columns are given.
 """
 
 from __future__ import annotations

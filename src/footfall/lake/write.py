@@ -71,8 +71,8 @@ class Writer:
         self._run.connection.register("erased", table)
         for column in ("user_id", "anonymous_id"):
             self._run.run(
-                "UPDATE staged SET _reason = 'erased_user', _raw = NULL, user_id = NULL, anonymous_id = NULL FROM erased "
-                f"WHERE erased.who = {keyed_hash_sql(column, secret)} "
+                "UPDATE staged SET _reason = 'erased_user', _raw = NULL, user_id = NULL, anonymous_id = NULL "
+                f"FROM erased WHERE erased.who = {keyed_hash_sql(column, secret)} "
                 'AND coalesce(staged."timestamp" < erased.at, true)'
             )
         self._run.connection.unregister("erased")
