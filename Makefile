@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint check everyday clean
+.PHONY: demo test lint everyday docs clean
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Footfall needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.12 ...")'
@@ -36,6 +36,9 @@ everyday: $(VENV)/.dev
 
 test: $(VENV)/.dev lint
 	@$(BIN)/pytest -n 2 -q
+
+docs: $(VENV)/.run
+	@$(BIN)/python -m footfall.cli.reference > docs/cli.md
 
 clean:
 	@rm -rf $(VENV) demo-shop

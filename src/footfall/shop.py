@@ -250,6 +250,7 @@ class Shop:
         """Revenue by the channels that led to it; see ``footfall.journeys.attribution``."""
         from footfall.journeys.attribution import attribution
 
+        options.setdefault("session_gap_s", self.settings.session_gap_s)
         return self._run(attribution, **options)
 
 

@@ -139,7 +139,7 @@ def transitions_command(format_: str, users: str | None, at: str | None, **optio
         from footfall.journeys.transitions import TransitionsSpec, users_at
 
         source, target = _cell(at, "SOURCE>TARGET", ">")
-        spec = TransitionsSpec(options["collapse"], _rule(options, shop.settings.session_gap_s))
+        spec = TransitionsSpec(_rule(options, shop.settings.session_gap_s), options["collapse"])
         scope = shop.scope(**the_scope(options))
         write_table(users_at(shop.histories(), source, target, spec=spec, scope=scope), users)
     emit(shop.transitions(**given(**options)), format_)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+import filelock
 import pyarrow as pa
 
 from footfall.config import Settings
@@ -20,18 +21,19 @@ def sql_list(paths: Sequence[str]) -> str:
     return "[" + ", ".join("'" + p.replace("'", "''") + "'" for p in paths) + "]"
 
 
-def scan(table: str, files: Sequence[str], *, columns: str = "*") -> str:
+def scan(table: str, files: Sequence[str], *, columns: str = "*", named: bool = False) -> str:
     """Build the SQL that reads files of a table; columns that a file lacks are null.
 
     Args:
         table: A key of ``TABLES``.
         files: Its data files.
         columns: What to select.
+        named: Also give the column ``filename``, the file of each row; there must be a file then.
     """
     typed = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in TABLES[table].items())
     rows = f"SELECT {typed} WHERE false"
     if files:
-        rows += f" UNION ALL BY NAME FROM read_parquet({sql_list(files)}, union_by_name = true)"
+        rows += f" UNION ALL BY NAME FROM read_parquet({sql_list(files)}, union_by_name = true{', filename = true' * named})"
     return f"SELECT {columns} FROM ({rows})"
 
 
@@ -98,7 +100,10 @@ def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[s
         The engine; views bear the names of the tables.
     """
     scratch = tables.root / ".scratch" / uuid.uuid4().hex
-    scratch.mkdir(parents=True)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    alive = filelock.FileLock(scratch_lock(scratch))
+    alive.acquire()
+    scratch.mkdir()
     connection = duckdb.connect()
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -113,3 +118,33 @@ def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[s
     finally:
         connection.close()
         shutil.rmtree(scratch, ignore_errors=True)
+        scratch_lock(scratch).unlink(missing_ok=True)
+        alive.release()
+
+
+def scratch_lock(scratch: Path) -> Path:
+    """Return the lock that is held as long as a scratch folder is in use; a killed process leaves folder and file."""
+    return scratch.with_suffix(".lock")
+
+
+def remove_dead_scratch(tables: Tables) -> int:
+    """Remove the scratch folders that killed processes left behind.
+
+    Args:
+        tables: The workspace's tables.
+
+    Returns:
+        How many folders are still in use; their owners remove them at their end.
+    """
+    used = 0
+    for scratch in {path.with_suffix("") for path in (tables.root / ".scratch").glob("*")}:
+        lock = filelock.FileLock(scratch_lock(scratch), timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            used += 1
+            continue
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch_lock(scratch).unlink(missing_ok=True)
+        lock.release()
+    return used

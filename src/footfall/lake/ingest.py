@@ -172,7 +172,6 @@ def _one(workspace: Workspace, run: Engine, batch: Batch, options: IngestOptions
     raw = RawFiles(run, batch.files, batch.columns)
     raw.stage(staging.stage_sql(batch.reader, batch.projection, cleaning, raw))
     writer = Writer(workspace, run, batch.reader, batch.projection, raw, now, tally)
-    writer.refuse_erased()
     if batch.reader.target == "items":
         with workspace.tables.lock():
             return writer.commit_items_only()
@@ -180,6 +179,7 @@ def _one(workspace: Workspace, run: Engine, batch: Batch, options: IngestOptions
         staging.number_identical(run, exploded=exploded)
     writer.hash_addresses()
     with workspace.tables.lock():
+        writer.refuse_erased()  # under the lock: someone may have been erased while this batch was staged
         _find_double(workspace, run, exploded=exploded)
         return writer.commit()
 

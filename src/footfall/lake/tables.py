@@ -122,8 +122,15 @@ class Tables:
         now = self.files(name)
         return [f for f in now if f not in before] if before <= set(now) else None
 
-    def commit(self, name: str, files: Sequence[WrittenFile], metadata: Mapping[str, Any] | None = None) -> int:
-        """Add written files to a table in one atomic step and return the table's new version.
+    def commit(
+        self,
+        name: str,
+        files: Sequence[WrittenFile],
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        removed: Sequence[str] = (),
+    ) -> int:
+        """Add written files to a table, and take others out, in one atomic step; return the table's new version.
 
         The data and its folder are flushed to disk first, so that what is reported as committed outlives the machine.
 
@@ -131,11 +138,14 @@ class Tables:
             name: A key of ``TABLES``.
             files: Files that lie in the table's folder.
             metadata: Kept in the commit, e.g. the ingest's id.
+            removed: Data files, as ``files`` names them, that the table no longer has.
         """
         table = self.open(name)
         home = self.root / name
-        if files:
+        if files or removed:
+            now_ms = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
             actions: list[AddAction | RemoveAction] = [f.action(home) for f in files]
+            actions += [RemoveAction(Path(path).relative_to(home).as_posix(), True, now_ms) for path in removed]
             for file in files:
                 _flush(file.path)
             _flush(home)
@@ -143,6 +153,30 @@ class Tables:
             table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)
             _flush(home / "_delta_log")
         return self.open(name).version()
+
+    def forget(self, name: str, metadata: Mapping[str, Any] | None = None) -> int:
+        """Leave only what the newest version needs: old data files, files never committed and the old log go.
+
+        The write lock must be held. Readers that have opened an older version may lose its files.
+
+        Args:
+            name: A key of ``TABLES``.
+            metadata: Kept in the log, for what would otherwise go with it.
+
+        Returns:
+            The table's new version.
+        """
+        properties = deltalake.CommitProperties(custom_metadata=dict(metadata or {}))
+        self.open(name).vacuum(0, False, False, full=True, commit_properties=properties)
+        table = self.open(name)
+        table.create_checkpoint()
+        version, log = table.version(), self.root / name / "_delta_log"
+        for path in log.iterdir():
+            number = path.name.partition(".")[0]
+            if number.isdigit() and int(number) < version:
+                path.unlink()
+        _flush(log)
+        return version
 
     @contextlib.contextmanager
     def lock(self, timeout_s: float = 3600) -> Iterator[None]:

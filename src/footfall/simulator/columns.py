@@ -49,10 +49,14 @@ def coded(codes: npt.NDArray[Any], words: Sequence[str] | pa.Array) -> pa.Dictio
         words: The words.
     """
     indices = pa.array(codes.astype(np.int32) - 1, mask=codes == 0)
-    return pa.DictionaryArray.from_arrays(indices, words if isinstance(words, pa.Array) else pa.array(words, pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        indices, words if isinstance(words, pa.Array) else pa.array(words, pa.string())
+    )
 
 
-def spelled(keys: npt.NDArray[np.int64], given: Mask, spell: Callable[[npt.NDArray[np.int64]], Any]) -> pa.DictionaryArray:
+def spelled(
+    keys: npt.NDArray[np.int64], given: Mask, spell: Callable[[npt.NDArray[np.int64]], Any]
+) -> pa.DictionaryArray:
     """Make a column of words that are made from numbers, each different number once.
 
     Args:

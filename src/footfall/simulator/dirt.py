@@ -48,7 +48,9 @@ def soil(table: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, pa.Table]
     table = _negated(table, where["negative_price"])
     table = _ahead(table, where["future_timestamp"])
     marked = np.flatnonzero(kind < len(KINDS))
-    done = pa.table({"event_id": table["event_id"].take(marked), "kind": pa.array([KINDS[k] for k in kind[marked]], pa.string())})
+    done = pa.table(
+        {"event_id": table["event_id"].take(marked), "kind": pa.array([KINDS[k] for k in kind[marked]], pa.string())}
+    )
     return table.take(np.repeat(np.arange(count), 1 + where["duplicate"])), done
 
 

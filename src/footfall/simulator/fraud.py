@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.simulator.agents import BROWSERS, CRAWLERS
+from footfall.simulator.params import Tuning
 from footfall.simulator.rows import Array
 
 ROLES: Final = ("shopper", "refund_abuse", "stolen_cards", "crawler", "stealth_bot")
 """What a user is; the code is the place. A crawler says so in its user agent, a stealth bot does not."""
 SHOPPER, REFUND_ABUSE, STOLEN_CARDS, CRAWLER, STEALTH_BOT = range(5)
 
-FRAUD_SHARE: Final = 0.004
-ROBOT_SHARE: Final = 0.003
 RING_SIZE: Final = 6
 FEWEST_USERS: Final = 200
 """A chunk of at least this many users has a ring and two robots, however the dice fall."""
@@ -29,17 +28,18 @@ CRAWL_VIEWS: Final = 160.0
 """Days on which a robot comes in 90 days, and items it views on each, on average."""
 
 
-def assign_roles(rng: np.random.Generator, users: Array) -> None:
+def assign_roles(rng: np.random.Generator, users: Array, tuning: Tuning) -> None:
     """Choose who is in a ring and who is a robot, and write it into ``users``.
 
     Args:
         rng: Where chance comes from.
         users: ``USER`` records; ``role``, ``ring`` and ``passerby`` are written.
+        tuning: How many are in rings, how many are robots.
     """
     size = len(users)
     users["ring"] = -1
-    n_rings = max(int(size >= FEWEST_USERS), round(size * FRAUD_SHARE / RING_SIZE))
-    n_robots = max(2 * int(size >= FEWEST_USERS), round(size * ROBOT_SHARE))
+    n_rings = max(int(size >= FEWEST_USERS), round(size * tuning.fraud / RING_SIZE))
+    n_robots = max(2 * int(size >= FEWEST_USERS), round(size * tuning.robots))
     sizes = rng.integers(RING_SIZE - 2, RING_SIZE + 3, n_rings)
     chosen = rng.choice(size, int(sizes.sum()) + n_robots, replace=False)
     members, robots = chosen[: sizes.sum()], chosen[sizes.sum() :]
@@ -77,7 +77,7 @@ def plan_rings(
         users["arrive_day"][members] = begin + rng.exponential(2.0, len(members))
         users["end_day"][members] = users["arrive_day"][members] + rng.uniform(12, 30, len(members))
         users["hazard"][members] = 1 / 21
-        users["visits_per_day"][members] = rng.uniform(0.25, 0.5, len(members))
+        users["visits_per_day"][members] = rng.uniform(0.06, 0.16, len(members))
         users["account"][members] = 0
         users["devices"][members] = 2
         device_keys[members, 0] = np.where(rng.random(len(members)) < 0.8, key, device_keys[members, 0])

@@ -72,7 +72,7 @@ def begin(shop: Shop, me: Any, user: Any, u: int) -> None:
     """Set everything to where a user starts from."""
     me.user = u
     me.sequence, me.session, me.order, me.decision = 0, 0, 0, 0
-    me.time_us, me.cart, me.dormant, me.lift = 0, 0, 0, 0.0
+    me.time_us, me.cart, me.cart_day, me.dormant, me.lift = 0, 0, 0, 0, 0.0
     me.device, me.cookie, me.channel, me.campaign = 0, 0, 0, 0
     me.leaf, me.bought_leaf = -1, -1
     me.account = user.account

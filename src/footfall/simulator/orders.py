@@ -61,9 +61,7 @@ def identify(rng: Any, buf: Buffers, me: Any, login: float, sign_up: float) -> N
 
 
 @part
-def consider(
-    rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: Any, item: int
-) -> None:
+def consider(rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: Any, item: int) -> None:
     """Let the user add the item just viewed, or not."""
     if me.cart >= CART_SIZE:
         return
@@ -80,6 +78,7 @@ def consider(
     me.cart_item[me.cart] = item
     me.cart_quantity[me.cart] = quantity
     me.cart += 1
+    me.cart_day = me.day
     if rng.random() < tune.direct_buy:
         return
     wait(rng, me, 8.0)
@@ -144,9 +143,7 @@ def checkout(rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: An
 
 
 @part
-def buy(
-    rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: Any, card: int
-) -> None:
+def buy(rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: Any, card: int) -> None:
     """Turn the cart into an order: one ``purchase`` row per item, and what follows each."""
     me.order += 1
     for j in range(me.cart):
@@ -186,11 +183,11 @@ def afterwards(
     now, session, channel, campaign = me.time_us, me.session, me.channel, me.campaign
     price = price_minor(shop, item, me.day)
     me.session, me.channel, me.campaign = 0, 0, 0
-    returned = sigmoid(tune.refund_logit - 0.7 * shop.items[item].quality)
+    returned = sigmoid(tune.refund_logit + user.returning - 0.7 * shop.items[item].quality)
     if user.role == REFUND_ABUSE:
-        returned = 0.75
+        returned = 0.4
     elif user.role == STOLEN_CARDS:
-        returned = 0.45
+        returned = 0.25
     if rng.random() < returned:
         me.time_us = now + int((1.5 + exponential(rng) * 5.0) * US_PER_DAY)
         row = emit(buf, me, REFUND, item)
@@ -203,8 +200,10 @@ def afterwards(
         row.value_minor = quantity * price
     if user.role == SHOPPER and rng.random() < tune.review:
         me.time_us = now + int((3.0 + exponential(rng) * 6.0) * US_PER_DAY)
-        felt = 3.9 + 0.8 * shop.items[item].quality + 0.3 * match(user.taste, shop.items[item].vector)
-        felt += 0.6 * normal(rng) - 0.3 * dearness(shop, user, item, me.day)
+        felt = 3.6 + 0.8 * shop.items[item].quality + 0.3 * match(user.taste, shop.items[item].vector)
+        felt += 0.7 * normal(rng) - 0.3 * dearness(shop, user, item, me.day)
+        if rng.random() < 0.12:
+            felt -= 2.5  # late, or broken on the way
         row = emit(buf, me, REVIEW, item)
         row.order = me.order
         row.rating = int(min(max(math.floor(felt + 0.5), 1.0), 5.0))

@@ -56,6 +56,8 @@ class Tuning:
     """How people of the simulated shop behave; probabilities unless the name says otherwise.
 
     Attributes:
+        fraud: Share of users who belong to a fraud ring.
+        robots: Share of users who are robots.
         passerby: Share of visitors who come once and are never seen again.
         existing: Share who were customers before the first day.
         visits_median: Visits a day of the median regular user; the rate is lognormal.
@@ -103,6 +105,8 @@ class Tuning:
         click_message: An opened message is clicked.
     """
 
+    fraud: float = 0.0015
+    robots: float = 0.002
     passerby: float = 0.45
     existing: float = 0.30
     visits_median: float = 0.065
@@ -122,7 +126,7 @@ class Tuning:
     stay_leaf: float = 0.35
     complement: float = 0.30
     revisit: float = 0.15
-    add_logit: float = -4.6
+    add_logit: float = -4.45
     bounce_logit: float = -1.5
     due_logit: float = 1.5
     buy_taste: float = 0.5
@@ -130,9 +134,9 @@ class Tuning:
     buy_price: float = 0.8
     view_quality: float = 0.2
     view_price: float = 0.5
-    remove: float = 0.12
-    checkout_browse: float = 0.25
-    checkout_deep: float = 0.55
+    remove: float = 0.14
+    checkout_browse: float = 0.12
+    checkout_deep: float = 0.48
     pay: float = 0.88
     direct_buy: float = 0.06
     refund_logit: float = -4.2

@@ -22,6 +22,7 @@ USER: Final = np.dtype(
         ("visits_per_day", np.float64),
         ("sensitivity", np.float64),
         ("budget", np.float64),
+        ("returning", np.float64),
         ("utc_offset_s", np.int64),
         ("segment", np.int32),
         ("language", np.int32),
@@ -40,7 +41,8 @@ USER: Final = np.dtype(
     align=True,
 )
 """Truth about a user. Days count from the first one and may be negative; ``hazard`` is the daily probability of leaving for
-good; ``budget`` is in log-units around a category's median price; ``account`` says that one existed on arrival;
+good; ``budget`` is in log-units around a category's median price, ``returning`` the log-odds of sending a bought line back
+beyond the average; ``account`` says that one existed on arrival;
 ``shared_slot`` is the slot of a device shared with others (-1: none); ``ring`` is the fraud ring within the chunk (-1: none);
 ``taste`` meets item vectors, ``interest`` is the log-weight of each department."""
 
@@ -104,7 +106,8 @@ def draw(
     users["budget"] = np.array([s.budget for s in SEGMENTS])[segment] + rng.normal(0, 0.3, size)
     users["interest"] = np.array([s.interest for s in SEGMENTS])[segment] + rng.normal(0, 0.5, (size, len(DEPARTMENTS)))
     users["taste"] = segment_taste[segment] + rng.normal(0, 0.32, (size, TASTE_DIMS))
-    assign_roles(rng, users)
+    users["returning"] = rng.normal(0, 0.8, size)
+    assign_roles(rng, users, tuning)
     number = first + np.arange(size, dtype=np.int64)
     device_keys = number[:, None] * DEVICE_SLOTS + np.arange(DEVICE_SLOTS)
     home_keys, card_keys = number.copy(), number.copy()
@@ -141,14 +144,21 @@ def _when(rng: np.random.Generator, users: Array, days: int, tuning: Tuning) -> 
     existing = kind >= 1 - tuning.existing
     users["arrive_day"] = np.where(existing, -1.0, rng.uniform(0, days, size))
     lifetime = rng.exponential(1.0, size) / np.maximum(users["hazard"], 1e-9)
-    users["end_day"] = np.where(users["passerby"] == 1, users["arrive_day"], np.maximum(users["arrive_day"], 0) + lifetime)
+    users["end_day"] = np.where(
+        users["passerby"] == 1, users["arrive_day"], np.maximum(users["arrive_day"], 0) + lifetime
+    )
     users["account"] = existing & (rng.random(size) < 0.85)
 
 
 def _agents(rng: np.random.Generator, size: int) -> npt.NDArray[np.int32]:
     """Draw a browser for each slot: phones and computers first, tablets last."""
     kinds = np.array([kind for kind, _ in AGENTS[: len(BROWSERS)]])
-    shares = ({"mobile": 0.55, "desktop": 0.3, "app": 0.15}, {"desktop": 0.7, "mobile": 0.3}, {"tablet": 1.0}, {"tablet": 1.0})
+    shares = (
+        {"mobile": 0.55, "desktop": 0.3, "app": 0.15},
+        {"desktop": 0.7, "mobile": 0.3},
+        {"tablet": 1.0},
+        {"tablet": 1.0},
+    )
     columns = []
     for share in shares:
         weight = np.array([share.get(kind, 0.0) / (kinds == kind).sum() for kind in kinds])

@@ -27,7 +27,7 @@ MIX: Final = {"en": 0.7, "zh": 0.3}
 SHOP_STREAM, PEOPLE_STREAM, LIFE_STREAM, DIRT_STREAM = range(4)
 """Chance comes in streams that do not touch one another: one for the shop, three for each chunk of users."""
 
-EVENTS_PER_VISIT: Final = 5.6
+EVENTS_PER_VISIT: Final = 4.4
 """Measured: events that one visit leads to, lists aside; for planning only."""
 VIEWS_PER_VISIT: Final = 3.4
 EVENTS_PER_OFFER: Final = 0.65
@@ -123,9 +123,13 @@ def make(
     if form not in FORMATS:
         raise InputError(unknown_name("format", form, FORMATS))
     if not 0 <= impressions_per_view <= LIST_SIZE:
-        raise InputError(f"impressions_per_view={impressions_per_view} cannot be used; give a number from 0 to {LIST_SIZE}")
+        raise InputError(
+            f"impressions_per_view={impressions_per_view} cannot be used; give a number from 0 to {LIST_SIZE}"
+        )
     if out.exists() and (not out.is_dir() or any(out.glob("events-*")) or (out / "truth").exists()):
-        raise InputError(f"{out} already holds a simulation or is no folder; give a new folder, or remove what is there")
+        raise InputError(
+            f"{out} already holds a simulation or is no folder; give a new folder, or remove what is there"
+        )
     plan = Plan(
         out=out,
         users=DEFAULT_USERS if users is None else users,

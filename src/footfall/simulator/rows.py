@@ -81,6 +81,7 @@ STATE: Final = np.dtype(
         ("leaf", np.int64),
         ("bought_leaf", np.int64),
         ("cart", np.int64),
+        ("cart_day", np.int64),
         ("dormant", np.int64),
         ("lift", np.float64),
         ("bias", np.float64),
@@ -153,6 +154,7 @@ DIRECT, ORGANIC, SOCIAL, REFERRAL, DISPLAY = range(1, 6)
 
 LISTS: Final = ("home", "category", "search_results", "similar_items", "display_ads")
 HOME_LIST, CATEGORY_LIST, SEARCH_LIST, SIMILAR_LIST, AD_LIST = range(1, 6)
+
 
 class Buffers(NamedTuple):
     """What a kernel writes into.

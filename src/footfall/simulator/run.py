@@ -218,5 +218,7 @@ def _live(plan: Plan, shop: world.World, people: People, chunk: int) -> Buffers:
         live(plan.rng(LIFE_STREAM, chunk), shop.shop, plan.tuning.record(), buf, state, people.users)
         n_rows, n_decisions = int(state["rows"][0]), int(state["decisions"][0])
         if n_rows <= capacity and n_decisions <= lists:
-            return Buffers(buf.rows[:n_rows], buf.decisions[:n_decisions], buf.offers[: state["offers"][0]], buf.item_cumulative)
+            return Buffers(
+                buf.rows[:n_rows], buf.decisions[:n_decisions], buf.offers[: state["offers"][0]], buf.item_cumulative
+            )
         capacity, lists = max(capacity, n_rows), max(lists, n_decisions)

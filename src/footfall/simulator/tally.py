@@ -125,7 +125,13 @@ def rates(tally: Tally) -> Sequence[Rate]:
             "RetailRocket",
             "",
         ),
-        Rate("views per session", per(views, tally.sessions), rees46 / params.REES46_SESSIONS, "REES46 sample", "UCI 31.7"),
+        Rate(
+            "views per session",
+            per(views, tally.sessions),
+            rees46 / params.REES46_SESSIONS,
+            "REES46 sample",
+            "UCI 31.7",
+        ),
         Rate(
             f"buying share of sessions with {params.LONG_SESSION_VIEWS} views or more",
             per(tally.long_buying, tally.long),

@@ -162,7 +162,11 @@ _LETTERS: Final[dict[str, dict[str, Sequence[str]]]] = {
         "damaged_item": ("The {noun} arrived broken.", "The box was crushed.", "My {noun} stopped working."),
         "wrong_item": ("I ordered a {noun} and got something else.", "Wrong colour delivered.", "Not what I ordered."),
         "payment_problem": ("I was charged twice.", "My card was declined, why?", "The payment page shows an error."),
-        "change_address": ("Please send it to my new address.", "I moved, can you change the address?", "Wrong street!"),
+        "change_address": (
+            "Please send it to my new address.",
+            "I moved, can you change the address?",
+            "Wrong street!",
+        ),
         "product_question": ("How do I clean the {noun}?", "Is the {noun} under warranty?", "Do you have it larger?"),
     },
     "zh": {

@@ -68,6 +68,7 @@ def users(people: People, world: World, ids: Ids, chunk: int) -> pa.Table:
             "visits_per_day": pa.array(u["visits_per_day"]),
             "price_sensitivity": pa.array(u["sensitivity"]),
             "budget_log": pa.array(u["budget"]),
+            "returning_logit": pa.array(u["returning"]),
             "taste": matrix(u["taste"]),
             "interest": matrix(u["interest"]),
         }

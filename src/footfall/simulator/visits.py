@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ from footfall.simulator.rows import (
 from footfall.simulator.text import QUERY_BRAND, QUERY_BRAND_NOUN, QUERY_MISSPELT, QUERY_NOUN, QUERY_STYLE_NOUN
 from footfall.simulator.world import Shop
 
+CART_DAYS: Final = 7
+"""How long a cart is kept after the last thing was put into it."""
 BOUNCE, BROWSE, DEEP = range(3)
 
 
@@ -70,6 +72,8 @@ def visit(rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: Any) 
 def enter(rng: Any, tune: Tuning, me: Any, user: Any) -> None:
     """Begin a visit: which device, whether it is still logged in, through which channel."""
     me.session += 1
+    if me.day - me.cart_day > CART_DAYS:
+        me.cart = 0
     me.device = 0
     if user.shared_slot >= 0 and rng.random() < 0.3:
         me.device = user.shared_slot
@@ -191,9 +195,7 @@ def look(
 
 
 @part
-def view(
-    rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: Any, item: int
-) -> None:
+def view(rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: Any, item: int) -> None:
     """View one item, remember it, and think about adding it."""
     row = emit(buf, me, VIEW_ITEM, item)
     row.price_minor = price_minor(shop, item, me.day)

@@ -148,7 +148,13 @@ class World:
 
 
 def build(
-    rng: np.random.Generator, *, items: int, days: int, start: dt.date, languages: npt.NDArray[np.float64], tuning: Tuning
+    rng: np.random.Generator,
+    *,
+    items: int,
+    days: int,
+    start: dt.date,
+    languages: npt.NDArray[np.float64],
+    tuning: Tuning,
 ) -> World:
     """Draw a shop.
 
@@ -186,7 +192,9 @@ def build(
         brands=brand,
         item_language=rng.choice(len(LANGUAGES), items, p=languages),
         bilingual=rng.random(items) < 0.6 if languages.min() > 0 else np.zeros(items, np.bool_),
-        series=[f"{chr(65 + int(a))}{int(b)}" for a, b in zip(rng.integers(0, 26, items), rng.integers(10, 1000, items))],
+        series=[
+            f"{chr(65 + int(a))}{int(b)}" for a, b in zip(rng.integers(0, 26, items), rng.integers(10, 1000, items))
+        ],
         campaign_ids=[f"mail-{i + 1:02d}" for i in range(n_campaigns)],
         campaign_kinds=[CAMPAIGN_KINDS[i % len(CAMPAIGN_KINDS)][0] for i in range(n_campaigns)],
         ad_ids=[f"ad-{i + 1:02d}" for i in range(N_ADS)],
@@ -271,7 +279,9 @@ def _calendar(start: dt.date, days: int) -> Float:
     factors = []
     for number, date in enumerate(_dates(start, days)):
         factor = 1 + 0.1 * number / 365
-        if (date.month, date.day) in {(11, 11), (6, 18)} or (date.month == 11 and date.day >= 23 and date.weekday() == 4):
+        if (date.month, date.day) in {(11, 11), (6, 18)} or (
+            date.month == 11 and date.day >= 23 and date.weekday() == 4
+        ):
             factor *= 1.9
         elif date.month == 12 and date.day <= 20:
             factor *= 1.3

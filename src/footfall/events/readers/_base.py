@@ -30,7 +30,8 @@ class Projection:
     Attributes:
         event: Our column to an SQL expression over the raw columns (quoted with ``q``). Expressions give text; the
             lake parses times and numbers, and rejects what does not parse. Columns left out are null.
-        items: Catalogue column to an SQL expression, for sources whose events describe their item. Needs ``item_id``.
+        items: Catalogue column to an SQL expression, for sources whose events describe their item, or that are a
+            catalogue. Needs ``item_id``; rows without one describe nothing. ``seen_at`` is a text with its zone.
         prepare: Name to an SQL expression that is worked out once per raw row, in this order, before everything else;
             later ones and all other expressions may use the name as a column. For costly parts that several share.
             The names start with ``_x_``, so that they meet no column of a file.
@@ -38,7 +39,8 @@ class Projection:
             element, at least one per raw row. In ``event``, ``items``, ``properties`` and ``prepare_element`` the
             element is the JSON value ``element`` (null where the list is empty).
         prepare_element: As ``prepare``, once per element, after ``explode``.
-        rest: Raw columns that no expression carries in full; they are kept in ``properties`` under their own names.
+        rest: Raw columns that no expression carries in full; they are kept in ``properties`` under their own names (the
+            event's, or the item's where the reader's target is ``items``).
         properties: SQL expression for the text of a JSON object, or null, that is merged into ``rest``; no key is in
             both, unless with the same value.
         time_unit: Unit of a numeric timestamp; ``auto`` tells s, ms and us apart by size.
@@ -63,7 +65,8 @@ class Projection:
                 element is used without a list: the reader is wrong, not the data.
         """
         given = set(GIVEN_EVENT_COLUMNS) - {"properties"}
-        unknown = (set(self.event) - given) | (set(self.items) - set(GIVEN_ITEM_COLUMNS) - {"seen_at"})
+        given_items = {*GIVEN_ITEM_COLUMNS, "seen_at"} - {"properties"}
+        unknown = (set(self.event) - given) | (set(self.items) - given_items)
         assert not unknown, f"projection names columns outside the schema: {sorted(unknown)}"  # noqa: S101 - our mistake
         loose = [name for name in (*self.prepare, *self.prepare_element) if not name.startswith("_x_")]
         assert not loose, f"prepared names must start with _x_: {loose}"  # noqa: S101 - our mistake

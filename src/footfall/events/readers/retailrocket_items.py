@@ -24,7 +24,7 @@ _IS_CATEGORY = f"{_PROPERTY} = 'categoryid'"
 def _project(columns: Sequence[str]) -> Projection:
     items = {
         "item_id": q("itemid"),
-        "seen_at": q("timestamp"),
+        "seen_at": f"CAST(make_timestamp_ms(TRY_CAST({q('timestamp')} AS BIGINT)) AS VARCHAR) || '+00'",
         "category": f"CASE WHEN {_IS_CATEGORY} THEN {_VALUE} END",
         "available": f"CASE WHEN {_IS_AVAILABLE} THEN CASE {_VALUE} WHEN '1' THEN 'true' ELSE 'false' END END",
         "price": f"CASE WHEN {_IS_PRICE} THEN substr({_VALUE}, 2) END",
@@ -35,7 +35,6 @@ def _project(columns: Sequence[str]) -> Projection:
         items,
         rest=others(columns, "timestamp", "itemid", "property", "value"),
         properties=f"CASE WHEN {_IS_CATEGORY} OR ({_IS_AVAILABLE}) OR ({_IS_PRICE}) THEN NULL ELSE {named} END",
-        time_unit="ms",
     )
 
 
