@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import multiprocessing
 import os
-import signal
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -362,29 +361,40 @@ def test_more_partitions_when_the_log_has_grown(shop: Workspace, put_rows: PutRo
     assert histories.manifest["compiled"]["anew_because"] == "4 partitions instead of 1"
 
 
-def _compile_slowly(path: Path, started: Any) -> None:
-    def slow(what: str, _done: int, _total: int) -> None:
-        if what == "sorting partitions":
-            started.set()
-            time.sleep(60)
+SLOWLY = """
+import sys, time
+from pathlib import Path
+from footfall.histories.compile import compile
+from footfall.lake.workspace import Workspace
 
-    compile_histories(Workspace(path), progress=slow)
+def stop(what, done, total):
+    if what == "sorting partitions":
+        print("sorting", flush=True)
+        time.sleep(60)
+
+compile(Workspace(Path(sys.argv[1])), progress=stop)
+"""
+
+ANSWER = """
+import sys
+from pathlib import Path
+from footfall.histories.compile import compile
+from footfall.lake.workspace import Workspace
+
+print(compile(Workspace(Path(sys.argv[1]))).n_events)
+"""
 
 
-def _compile_and_count(path: Path, answers: Any) -> None:
-    answers.put(compile_histories(Workspace(path)).n_events)
+def start(script: str, shop: Workspace) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", script, str(shop.path)], stdout=subprocess.PIPE, text=True)
 
 
 def test_a_killed_compile_leaves_nothing_and_the_next_one_cleans_up(shop: Workspace, put_rows: PutRows) -> None:
     put_rows(shop, "events", stamped([view("u", 0)], START_US))
-    context = multiprocessing.get_context("spawn")
-    started = context.Event()
-    process = context.Process(target=_compile_slowly, args=(shop.path, started))
-    process.start()
-    assert started.wait(60)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    with start(SLOWLY, shop) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "sorting\n"
+        process.kill()
     assert [p.name[:5] for p in shop.histories_root.iterdir() if p.is_dir()] == [".tmp-"]
     with pytest.raises(StaleHistoriesError):
         open_histories(shop, compile_if_needed=False)
@@ -394,14 +404,8 @@ def test_a_killed_compile_leaves_nothing_and_the_next_one_cleans_up(shop: Worksp
 
 def test_two_compiles_at_once_both_answer(shop: Workspace, put_rows: PutRows) -> None:
     put_rows(shop, "events", stamped([view(f"u{i}", i) for i in range(100)], START_US))
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    both = [context.Process(target=_compile_and_count, args=(shop.path, answers)) for _ in range(2)]
-    for process in both:
-        process.start()
-    assert [answers.get(timeout=60) for _ in both] == [100, 100]
-    for process in both:
-        process.join()
+    both = [start(ANSWER, shop) for _ in range(2)]
+    assert [process.communicate(timeout=120)[0] for process in both] == ["100\n", "100\n"]
     assert [p.name for p in shop.histories_root.iterdir() if p.is_dir()] == [shop.tables.version()]
 
 

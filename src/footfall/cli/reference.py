@@ -11,7 +11,8 @@ HEAD = """\
 This page is made from `--help` by `make docs`; a test fails when the two differ.
 
 Results go to stdout as a table, or with `--format json|csv`; progress goes to stderr. Exit codes: 0 done, 2 a mistake
-in what was given, 1 a mistake of ours, 130 stopped. The workspace is `-w`, else `FOOTFALL_WORKSPACE`, else the current folder.
+in what was given, 1 a mistake of ours, 130 stopped. The workspace is `-w`, else `FOOTFALL_WORKSPACE`, else the current
+folder.
 """
 
 

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,9 @@ from footfall.errors import InputError
 from footfall.histories.columns import CODED, DTYPES, FIRST_CODE, LOCAL
 from footfall.lake.engine import Engine, sql_list
 
+VALUE_TYPE: Final = pa.decimal128(18, 4)
 VALUE_SCALE: Final = 10_000
-"""``value`` is a decimal with four digits."""
+"""``value`` is a decimal with four digits after the point."""
 
 _BATCH_ROWS: Final = 256 * 1024
 
@@ -179,7 +180,18 @@ def coded_rows(run: Engine, columns: Mapping[str, np.dtype[np.generic]]) -> Iter
         shown.append(f'{_expression(name)} AS "{name}"')
     sql = f"SELECT {', '.join(shown)} FROM keyed e {' '.join(joins)}"
     for batch in run.batches(sql, _BATCH_ROWS):
-        yield {name: batch.column(name).to_numpy(zero_copy_only=False).astype(t, copy=False) for name, t in columns.items()}
+        yield {name: _numbers(batch.column(name)).astype(dtype, copy=False) for name, dtype in columns.items()}
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[Any]:
+    """Return an Arrow column without nulls as an array; a decimal as its digits, without the point."""
+    if not pa.types.is_decimal(column.type):
+        plain: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+        return plain
+    # Eighteen digits fit the low half of the 128 bits, sign included.
+    exact = column.cast(VALUE_TYPE)
+    halves = np.frombuffer(exact.buffers()[1], np.int64)
+    return halves[2 * exact.offset : 2 * (exact.offset + len(exact)) : 2]
 
 
 def _expression(name: str) -> str:
@@ -196,7 +208,7 @@ _PLAIN: Final = {
     "timestamp_us": 'epoch_us(e."timestamp")',
     "ingested_us": "epoch_us(e.ingested_at)",
     "sequence": 'coalesce(e."sequence", 0)',
-    "value_minor": f"CAST(coalesce(e.value, 0) * {VALUE_SCALE} AS BIGINT)",
+    "value_minor": "coalesce(e.value, 0)",
     "price": "coalesce(CAST(e.price AS DOUBLE), 'nan'::DOUBLE)",
     "quantity": "coalesce(CAST(e.quantity AS DOUBLE), 'nan'::DOUBLE)",
     "rating": "coalesce(e.rating, 'nan'::DOUBLE)",

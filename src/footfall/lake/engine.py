@@ -33,7 +33,8 @@ def scan(table: str, files: Sequence[str], *, columns: str = "*", named: bool = 
     typed = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in TABLES[table].items())
     rows = f"SELECT {typed} WHERE false"
     if files:
-        rows += f" UNION ALL BY NAME FROM read_parquet({sql_list(files)}, union_by_name = true{', filename = true' * named})"
+        options = "union_by_name = true" + ", filename = true" * named
+        rows += f" UNION ALL BY NAME FROM read_parquet({sql_list(files)}, {options})"
     return f"SELECT {columns} FROM ({rows})"
 
 

@@ -1,8 +1,8 @@
 """How people choose: a category by interest and season, an item by taste, price, quality and popularity.
 
 Categories and items are drawn from a softmax (a multinomial logit: the weight of an item is the exponential of its
-utility), acts by a logistic curve. The same few lines serve shoppers, lists and advertisements, so that one truth stands
-behind all of them.
+utility), acts by a logistic curve. The same few lines serve shoppers, lists and advertisements: one truth stands behind
+all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a real log has wrong: rows sent twice, ids lost, prices below zero, clocks in the future; counted in the truth."""
+"""What a real log has wrong: rows sent twice, ids lost, prices below zero, clocks ahead; counted in the truth."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from footfall.compiled import kernel, part
 from footfall.schema import US_PER_DAY, US_PER_S

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
 from footfall.compiled import part
 from footfall.schema import US_PER_DAY, US_PER_S
 from footfall.simulator.choice import add_logit, dearness, exponential, match, normal, poisson, price_minor, sigmoid

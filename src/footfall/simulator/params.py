@@ -39,7 +39,7 @@ LONG_SESSION_VIEWS: Final = 10
 """A session with this many item views or more is set beside UCI's."""
 
 TASTE_DIMS: Final = 8
-"""Length of taste and item vectors: the first ``STYLE_DIMS`` are styles that a title speaks of, the others are brands'."""
+"""Length of taste and item vectors: first ``STYLE_DIMS`` styles that a title speaks of, then what brands stand for."""
 STYLE_DIMS: Final = 4
 DEVICE_SLOTS: Final = 4
 """Devices a user may have: own ones first, the last slot is one shared with somebody else."""

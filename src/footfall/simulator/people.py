@@ -12,6 +12,7 @@ from footfall.simulator.agents import AGENTS, BROWSERS
 from footfall.simulator.fraud import assign_roles, plan_rings, plan_robots
 from footfall.simulator.params import DEVICE_SLOTS, TASTE_DIMS, Tuning
 from footfall.simulator.rows import Array
+from footfall.simulator.seasons import RHYTHM_SHARES
 from footfall.simulator.taxonomy import COUNTRIES, DEPARTMENTS, LANGUAGES, SEGMENTS
 
 USER: Final = np.dtype(
@@ -40,11 +41,11 @@ USER: Final = np.dtype(
     ],
     align=True,
 )
-"""Truth about a user. Days count from the first one and may be negative; ``hazard`` is the daily probability of leaving for
-good; ``budget`` is in log-units around a category's median price, ``returning`` the log-odds of sending a bought line back
-beyond the average; ``account`` says that one existed on arrival;
-``shared_slot`` is the slot of a device shared with others (-1: none); ``ring`` is the fraud ring within the chunk (-1: none);
-``taste`` meets item vectors, ``interest`` is the log-weight of each department."""
+"""Truth about a user. Days count from the first one (-1: before it); ``hazard`` is the daily probability of leaving for
+good; ``budget`` is in log-units around a category's median price, ``returning`` the log-odds of sending a bought line
+back beyond the average; ``account`` says that one existed on arrival; ``shared_slot`` is the slot of a device shared with
+others (-1: none), ``ring`` the fraud ring within the chunk (-1: none); ``taste`` meets item vectors, ``interest`` is the
+log-weight of each department."""
 
 
 SHARED_KEY: Final = 1 << 40
@@ -136,7 +137,7 @@ def _where(rng: np.random.Generator, users: Array, languages: npt.NDArray[np.flo
 def _when(rng: np.random.Generator, users: Array, days: int, tuning: Tuning) -> None:
     """Draw rhythm, rate, arrival and the end: the hazard is Gamma distributed, the lifetime exponential given it."""
     size = len(users)
-    users["rhythm"] = rng.choice(5, size, p=(0.15, 0.2, 0.35, 0.12, 0.18))
+    users["rhythm"] = rng.choice(len(RHYTHM_SHARES), size, p=RHYTHM_SHARES)
     users["visits_per_day"] = tuning.visits_median * np.exp(tuning.visits_sigma * rng.standard_normal(size))
     users["hazard"] = rng.gamma(tuning.hazard_shape, tuning.hazard_mean / tuning.hazard_shape, size)
     kind = rng.random(size)

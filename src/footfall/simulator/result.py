@@ -100,8 +100,8 @@ class Simulation(Result):
     def headline(self) -> str:
         """Return how large the shop is and where it lies."""
         return (
-            f"{self.events:,} events of {self.users:,} users on {self.items:,} items in {self.days} days from {self.start} "
-            f"(seed {self.seed}), in {self.out}"
+            f"{self.events:,} events of {self.users:,} users on {self.items:,} items in {self.days} days "
+            f"from {self.start} (seed {self.seed}), in {self.out}"
         )
 
     def notes(self) -> Sequence[str]:

@@ -9,14 +9,15 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from footfall.errors import InputError
 from footfall.schema import US_PER_DAY
-from footfall.simulator import catalogue, dirt as mud, truth, world
+from footfall.simulator import catalogue, truth, world
+from footfall.simulator import dirt as mud
 from footfall.simulator.columns import Columns
 from footfall.simulator.ids import Ids
 from footfall.simulator.lives import live
@@ -24,7 +25,7 @@ from footfall.simulator.params import Tuning
 from footfall.simulator.people import People
 from footfall.simulator.plan import DIRT_STREAM, LIFE_STREAM, SHOP_STREAM, Plan, expected_events, make
 from footfall.simulator.result import Simulation
-from footfall.simulator.rows import STATE, Buffers, buffers
+from footfall.simulator.rows import Buffers, buffers
 from footfall.simulator.tally import NOTHING, Tally, count
 from footfall.simulator.write import Format, Growing, write_log, write_table
 

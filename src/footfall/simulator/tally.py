@@ -10,8 +10,8 @@ import numpy as np
 
 from footfall.schema import EVENT_TYPES
 from footfall.simulator import params
-from footfall.simulator.people import People
 from footfall.simulator.fraud import CRAWLER
+from footfall.simulator.people import People
 from footfall.simulator.rows import ADD_TO_CART, PURCHASE, REFUND, VIEW_ITEM, Array
 
 

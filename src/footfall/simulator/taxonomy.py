@@ -81,12 +81,14 @@ STYLES: Final = (
 )
 """Of each style dimension, the words of its negative and of its positive end: (English, Chinese)."""
 
-BRANDS: Final = tuple(
-    "Aldera Bravik Corvane Dunmore Elvista Fenwyn Gantri Halvora Iskane Jorvik Kelmar Lumeo Mirado Norvell Ostara Pellin "
-    "Quorra Rivano Sandel Tamaro Ulvera Vantis Wexley Xanado Yarrow Zelmin Arbona Belluno Cindra Dorvan Estrel Fjelli "
-    "Gryphon Havenly Inverra Jasmera Kordell Lindqua Montrae Nimbra Orvella Pinedo Quintal Rosmare Solvane Tirolo "
-    "Umbrel Vesperi".split()
-)
+_BRANDS = """
+Aldera Bravik Corvane Dunmore Elvista Fenwyn Gantri Halvora Iskane Jorvik Kelmar Lumeo Mirado Norvell Ostara Pellin
+Quorra Rivano Sandel Tamaro Ulvera Vantis Wexley Xanado Yarrow Zelmin Arbona Belluno Cindra Dorvan Estrel Fjelli
+Gryphon Havenly Inverra Jasmera Kordell Lindqua Montrae Nimbra Orvella Pinedo Quintal Rosmare Solvane Tirolo
+Umbrel Vesperi
+"""
+BRANDS: Final = tuple(_BRANDS.split())
+"""Brands, all invented."""
 
 
 class Segment(NamedTuple):

@@ -29,6 +29,10 @@ QUERY_NOUN, QUERY_BRAND_NOUN, QUERY_STYLE_NOUN, QUERY_BRAND, QUERY_MISSPELT = ra
 """Kinds of search words, by what they name of the item that is looked for."""
 
 
+_FULL_WIDTH: Final = str.maketrans({",": "\uff0c", "?": "\uff1f", "!": "\uff01"})
+"""Chinese has its own comma, question mark and exclamation mark; here they are typed as the plain ones."""
+
+
 def style_words(vector: npt.NDArray[np.float64], language: str, count: int) -> list[str]:
     """Return the words for the strongest styles of an item.
 
@@ -54,7 +58,7 @@ def description(leaf: Leaf, brand: str, vector: npt.NDArray[np.float64], quality
     first, second = style_words(vector, language, 2)
     if language == "zh":
         praise = ",用料扎实,做工精细。" if quality > 0.8 else "。"
-        return f"{brand}出品的{leaf.zh},{first}{second}{praise}"  # noqa: RUF001 - Chinese punctuation
+        return f"{brand}出品的{leaf.zh},{first}{second}{praise}".translate(_FULL_WIDTH)
     praise = " Carefully made from fine materials." if quality > 0.8 else ""
     return f"A {first} and {second} {leaf.en} by {brand}.{praise}"
 
@@ -151,8 +155,8 @@ def review(rating: int, leaf: Leaf, brand: str, language: str, choice: int) -> s
         wordings = part[language][rating - 1]
         choice, pick = divmod(choice, len(wordings))
         picks.append(wordings[pick])
-    gap = "" if language == "zh" else " "
-    return gap.join(p for p in picks if p).format(noun=noun)
+    words = ("" if language == "zh" else " ").join(p for p in picks if p).format(noun=noun)
+    return words.translate(_FULL_WIDTH) if language == "zh" else words
 
 
 _LETTERS: Final[dict[str, dict[str, Sequence[str]]]] = {
@@ -193,5 +197,6 @@ def letter(intent: int, leaf: Leaf, language: str, choice: int) -> str:
     wordings = _LETTERS[language][INTENTS[intent]]
     choice, pick = divmod(choice, len(wordings))
     text = wordings[pick].format(noun=leaf.zh if language == "zh" else leaf.en)
-    greeting = ("", "您好,", "你好!") if language == "zh" else ("", "Hi, ", "Hello! ")  # noqa: RUF001 - Chinese punctuation
-    return greeting[choice % 3] + text
+    greeting = ("", "您好,", "你好!") if language == "zh" else ("", "Hi, ", "Hello! ")
+    words = greeting[choice % 3] + text
+    return words.translate(_FULL_WIDTH) if language == "zh" else words

@@ -29,12 +29,11 @@ from footfall.simulator.orders import N_INTENTS
 from footfall.simulator.params import LIST_CANDIDATES
 from footfall.simulator.people import People
 from footfall.simulator.rows import CHANNELS, LISTS, SUPPORT_MESSAGE, Array, Buffers
+from footfall.simulator.seasons import RHYTHMS
 from footfall.simulator.taxonomy import COUNTRIES, LANGUAGES, LEAVES, SEGMENTS
 from footfall.simulator.text import INTENTS
-from footfall.simulator.world import CAMPAIGN_KINDS, World
+from footfall.simulator.world import World
 
-RHYTHMS = ("mornings", "lunch breaks", "evenings", "nights", "weekends")
-KINDS = {kind[0]: kind for kind in CAMPAIGN_KINDS}
 
 
 def matrix(values: npt.NDArray[Any]) -> pa.Array:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
 from footfall.compiled import part
 from footfall.simulator.choice import geometric, pick, price_minor, weigh_items, weigh_leaves
 from footfall.simulator.fraud import SHOPPER

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from footfall.schema import US_PER_DAY
 from footfall.simulator.params import LIST_SIZE, STYLE_DIMS, TASTE_DIMS, Tuning
 from footfall.simulator.rows import CHANNELS, Array
+from footfall.simulator.seasons import busyness, rhythms, seasons
 from footfall.simulator.taxonomy import BRANDS, DEPARTMENTS, LANGUAGES, LEAVES, SEGMENTS
 
 Float = npt.NDArray[np.float64]
@@ -58,8 +59,9 @@ LEAF: Final = np.dtype(
     ],
     align=True,
 )
-"""A leaf category: its first item and how many (items are ordered by leaf), its department, the leaf that goes with it (-1:
-none), days until it must be bought again (0: never), log of how much it is looked at, log of its median price, vector."""
+"""A leaf category: its first item and how many (items are ordered by leaf), its department, the leaf that goes with it
+(-1: none), days until it must be bought again (0: never), log of how much it is looked at, log of its median price, and
+the vector that tastes meet."""
 
 CAMPAIGN: Final = np.dtype(
     [
@@ -73,7 +75,8 @@ CAMPAIGN: Final = np.dtype(
     align=True,
 )
 """A campaign: day and part of the day of sending, channel, and its effects for ``EFFECT_DAYS``: on the log of the visit
-rate, on the log-odds of adding, more on visits per unit of price sensitivity above 1, probability of waking a dormant user."""
+rate, on the log-odds of adding, more on visits per unit of price sensitivity above 1; and the probability that it wakes a
+dormant user."""
 
 AD: Final = np.dtype([("leaf", np.int64), ("appeal", np.float64)], align=True)
 """An advertisement: the leaf that it promotes, and log-odds of a click beyond the average one."""
@@ -176,12 +179,12 @@ def build(
         leaves=leaves,
         campaigns=_campaigns(rng, days),
         ads=_ads(rng),
-        season=_seasons(start, days),
+        season=seasons(start, days),
         discount=np.where(rng.random((items, weeks)) < 0.12, rng.integers(1, 4, (items, weeks)) / 10.0, 0.0),
-        day_factor=_calendar(start, days),
-        rhythm=_rhythms(),
-        weekday=_rhythms().mean(axis=2),
-        examination=np.arange(1, LIST_SIZE + 1) ** -tuning.list_exam,
+        day_factor=busyness(start, days),
+        rhythm=rhythms(),
+        weekday=rhythms().mean(axis=2),
+        examination=np.arange(1.0, LIST_SIZE + 1) ** -tuning.list_exam,
     )
     n_campaigns = len(shop.campaigns)
     return World(
@@ -192,9 +195,7 @@ def build(
         brands=brand,
         item_language=rng.choice(len(LANGUAGES), items, p=languages),
         bilingual=rng.random(items) < 0.6 if languages.min() > 0 else np.zeros(items, np.bool_),
-        series=[
-            f"{chr(65 + int(a))}{int(b)}" for a, b in zip(rng.integers(0, 26, items), rng.integers(10, 1000, items))
-        ],
+        series=[f"{chr(65 + code % 26)}{10 + code // 26}" for code in rng.integers(0, 26 * 990, items).tolist()],
         campaign_ids=[f"mail-{i + 1:02d}" for i in range(n_campaigns)],
         campaign_kinds=[CAMPAIGN_KINDS[i % len(CAMPAIGN_KINDS)][0] for i in range(n_campaigns)],
         ad_ids=[f"ad-{i + 1:02d}" for i in range(N_ADS)],
@@ -263,47 +264,6 @@ def _rounded(price: Float) -> npt.NDArray[np.int64]:
     """Round prices to what shops write: x.99, and x.49 below ten."""
     step = np.where(price < 10, 50, 100)
     return np.asarray(np.maximum(np.round(price * 100 / step), 1) * step - 1, np.int64)
-
-
-def _dates(start: dt.date, days: int) -> list[dt.date]:
-    return [start + dt.timedelta(days=d) for d in range(days)]
-
-
-def _seasons(start: dt.date, days: int) -> Float:
-    day_of_year = np.array([d.timetuple().tm_yday for d in _dates(start, days)])
-    return np.array([leaf.swing * np.cos(2 * np.pi * (day_of_year - leaf.peak_day) / 365.25) for leaf in LEAVES])
-
-
-def _calendar(start: dt.date, days: int) -> Float:
-    """Give the shop's busy and quiet days: January sales, Black Friday, Singles' Day, Christmas, and slow growth."""
-    factors = []
-    for number, date in enumerate(_dates(start, days)):
-        factor = 1 + 0.1 * number / 365
-        if (date.month, date.day) in {(11, 11), (6, 18)} or (
-            date.month == 11 and date.day >= 23 and date.weekday() == 4
-        ):
-            factor *= 1.9
-        elif date.month == 12 and date.day <= 20:
-            factor *= 1.3
-        elif (date.month, date.day) in {(12, 24), (12, 25), (12, 31), (1, 1)}:
-            factor *= 0.6
-        elif date.month == 1 and date.day <= 10:
-            factor *= 1.15
-        factors.append(factor)
-    return np.array(factors)
-
-
-def _rhythms() -> Float:
-    """Give five ways to spread visits over the week: mornings, lunch breaks, evenings, nights, weekends."""
-    hours = np.arange(24)
-    base = 0.15 + np.exp(-0.5 * ((hours - 15) / 5.0) ** 2) * 0.5
-    week = []
-    for peak, width, weekend in ((8, 1.8, 0.8), (12.5, 1.3, 0.7), (20, 2.0, 1.1), (23.5, 1.6, 1.2), (14, 4.0, 2.6)):
-        away = np.minimum(np.abs(hours - peak), 24 - np.abs(hours - peak))
-        day = 0.25 * base + np.exp(-0.5 * (away / width) ** 2)
-        week.append(np.array([day * (weekend if weekday >= 5 else 1.0) for weekday in range(7)]))
-    rhythms = np.array(week)
-    return np.asarray(rhythms / rhythms.mean(axis=(1, 2), keepdims=True))
 
 
 def _campaigns(rng: np.random.Generator, days: int) -> Array:
