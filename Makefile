@@ -38,7 +38,7 @@ test: $(VENV)/.dev lint
 	@$(BIN)/pytest -n 2 -q
 
 docs: $(VENV)/.run
-	@$(BIN)/python -m footfall.cli.reference > docs/cli.md
+	@$(BIN)/python -m footfall.cli.reference docs
 
 clean:
 	@rm -rf $(VENV) demo-shop

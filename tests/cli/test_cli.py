@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from footfall.cli.main import COMMANDS, main
-from footfall.cli.reference import page
+from footfall.cli.reference import commands_page, sources_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,5 +164,6 @@ def test_help_and_import_load_nothing_heavy() -> None:
     assert all(name in done.stdout for name in COMMANDS)
 
 
-def test_the_page_of_the_command_line_is_its_help() -> None:
-    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == page(), "run: make docs"
+def test_the_pages_made_from_the_code_are_up_to_date() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == commands_page(), "run: make docs"
+    assert (ROOT / "docs" / "sources.md").read_text("utf-8") == sources_page(), "run: make docs"

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from footfall.histories.partition import Partition
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 
-SPILLED = {
+SPILLED: Final[dict[str, np.dtype[Any]]] = {
     "user": np.dtype(np.int32),
     "ingested_us": np.dtype(np.int64),
     "sequence": np.dtype(np.int64),

@@ -144,9 +144,7 @@ class Build:
             dropped = pc.is_in(known, value_set=rebuilt).to_numpy(zero_copy_only=False)
             before = Before(self.old.partitions[part], known, dropped)
         minor = sql.VALUE_SCALE // 10**self.goal.settings.minor_digits
-        written = assemble(
-            self._folder_of(part), spill, users["key"].combine_chunks(), before, kinds, minor
-        )
+        written = assemble(self._folder_of(part), spill, users["key"].combine_chunks(), before, kinds, minor)
         spill.path.unlink()
         return written
 

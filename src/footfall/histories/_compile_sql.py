@@ -128,7 +128,7 @@ def build_vocabulary(run: Engine, column: str, old: pa.Table | None, *, counted:
             f"AND item_id NOT IN (SELECT id FROM {table}) ORDER BY item_id"
         )
     size = int(str(run.row(f"SELECT count(*) FROM {table}")[0]))
-    largest = np.iinfo(DTYPES[column]).max - FIRST_CODE
+    largest = 2 ** (8 * DTYPES[column].itemsize - 1) - 1 - FIRST_CODE
     if size > largest:
         raise InputError(
             f"the log has {size:,} different values of {given!r}; at most {largest:,} can be coded. "
@@ -162,7 +162,7 @@ def _stream(run: Engine, sql: str, schema: pa.Schema, path: Path) -> None:
             out.write_table(pa.Table.from_batches([batch]).cast(schema))
 
 
-def coded_rows(run: Engine, columns: Mapping[str, np.dtype[np.generic]]) -> Iterator[dict[str, npt.NDArray[np.generic]]]:
+def coded_rows(run: Engine, columns: Mapping[str, np.dtype[Any]]) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Stream the rows to compile, coded, in no order: batches of equally long arrays by name.
 
     ``user`` is the number of the row's user, ``ingested_us`` and ``sequence`` its arrival; local columns (order, source

@@ -1,17 +1,18 @@
-"""The shuffle: coded rows arrive in no order and are spilled to one file per partition, column by column within a batch."""
+"""The shuffle: coded rows arrive in no order and go to one file per partition, batch by batch, column by column."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from footfall.histories._sort import scatter
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Spill:
     """
 
     path: Path
-    columns: Mapping[str, np.dtype[np.generic]]
+    columns: Mapping[str, np.dtype[Any]]
     chunks: Sequence[int]
 
     @property
@@ -47,7 +48,7 @@ class Spill:
         with self.path.open("rb") as file:
             for rows in self.chunks:
                 file.seek(start + before * rows)
-                file.readinto(memoryview(whole[filled : filled + rows]).cast("B"))
+                whole[filled : filled + rows] = np.fromfile(file, self.columns[name], rows)
                 start += width * rows
                 filled += rows
         return whole
@@ -55,7 +56,7 @@ class Spill:
 
 def shuffle(
     batches: Iterable[Mapping[str, Array]],
-    columns: Mapping[str, np.dtype[np.generic]],
+    columns: Mapping[str, np.dtype[Any]],
     bases: npt.NDArray[np.int64],
     folder: Path,
 ) -> list[Spill]:

@@ -153,9 +153,7 @@ def _build(workspace: Workspace, goal: Goal, plan: Plan, folder: Path, progress:
         return Build(goal, plan, folder, progress or (lambda _what, _done, _total: None)).run(run)
 
 
-def _engine(
-    workspace: Workspace, goal: Goal, events: Sequence[str]
-) -> contextlib.AbstractContextManager[Engine]:
+def _engine(workspace: Workspace, goal: Goal, events: Sequence[str]) -> contextlib.AbstractContextManager[Engine]:
     return engine(workspace.tables, goal.settings, views={"events": events, "items": goal.items, "links": goal.links})
 
 

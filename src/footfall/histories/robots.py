@@ -92,7 +92,7 @@ def behaves_like_robot(
 
 @kernel
 def _keeps_pace(acts: npt.NDArray[np.int64]) -> bool:
-    for last in range(PACE_ACTS - 1, len(acts)):
+    for last in range(PACE_ACTS - 1, len(acts)):  # noqa: SIM110 - the compiler takes loops
         if acts[last] - acts[last - PACE_ACTS + 1] <= PACE_SPAN_US:
             return True
     return False
@@ -100,7 +100,7 @@ def _keeps_pace(acts: npt.NDArray[np.int64]) -> bool:
 
 @kernel
 def _ticks(acts: npt.NDArray[np.int64]) -> bool:
-    """Look for a clock, exactly: gaps are whole milliseconds, so that their running sums are integers far below 2^63."""
+    """Look for a clock. Gaps are whole milliseconds: running sums of integers are exact, and stay below 2^63."""
     count = total = squares = 0
     for i in range(1, len(acts)):
         if acts[i] - acts[i - 1] > CLOCK_LONGEST_GAP_US:

@@ -153,7 +153,7 @@ def extend(
                 trial[step] = chain_before[before, step] if step <= origin else NEVER
                 if taken >> step & 1:
                     trial[step] = now
-            since = now if origin < 0 else anchor_before[before]
+            since = now if from_previous or origin < 0 else anchor_before[before]
             # In a strict funnel other events may come before a start, but not between the steps of one attempt.
             lives = not strict or origin < 0 or size == crowd
             state = high * (n_steps + 1) + count + size

@@ -6,14 +6,20 @@ from footfall.events.readers._base import Projection, lit
 from footfall.schema import ITEM_COLUMNS
 
 
-def described(projection: Projection) -> list[str]:
-    """Return the catalogue columns that a source's rows speak of, the key and the time left out."""
+def described(projection: Projection, *, properties: bool = False) -> list[str]:
+    """Return the catalogue columns that a source's rows speak of, the key and the time left out.
+
+    Args:
+        projection: The reader's projection.
+        properties: Whether ``properties`` of ``staged`` are the item's: the source is a catalogue, and has some.
+    """
     if "item_id" not in projection.items:
         return []
-    return [c for c in ITEM_COLUMNS if c in projection.items and c not in {"item_id", "seen_at"}]
+    spoken = {*projection.items, *(["properties"] if properties else [])} - {"item_id", "seen_at"}
+    return [c for c in ITEM_COLUMNS if c in spoken]
 
 
-def new_items_sql(projection: Projection, source: str, now_sql: str) -> str:
+def new_items_sql(projection: Projection, source: str, now_sql: str, *, properties: bool = False) -> str:
     """Build the query for catalogue rows that say something the lake does not know yet.
 
     Several rows of one item become one: the newest value of each column, the newest value of each property.
@@ -22,8 +28,9 @@ def new_items_sql(projection: Projection, source: str, now_sql: str) -> str:
         projection: The reader's projection; it describes at least one column.
         source: The reader's name.
         now_sql: SQL for the moment of the ingest, for rows that carry no time.
+        properties: As for ``described``.
     """
-    columns = described(projection)
+    columns = described(projection, properties=properties)
     own_time = "seen_at" in projection.items
     at = (
         f"coalesce(try_cast(i_seen_at AS TIMESTAMPTZ), {now_sql})"
@@ -48,9 +55,10 @@ def new_items_sql(projection: Projection, source: str, now_sql: str) -> str:
 
 
 def _merged_properties(rows: str) -> str:
-    keys = f"SELECT *, unnest(json_keys(i_properties)) AS k FROM {rows} WHERE json_valid(i_properties)"
+    keys = f"SELECT *, unnest(json_keys(properties)) AS k FROM {rows} WHERE json_valid(properties)"
+    path = """'$."' || replace(replace(k, '\\', '\\\\'), '"', '\\"') || '"'"""
     newest = (
-        "SELECT i_item_id AS item_id, k, arg_max(json_extract(i_properties, '$.\"' || k || '\"'), _seen) AS v "
+        f"SELECT i_item_id AS item_id, k, arg_max(json_extract(properties, {path}), _seen) AS v "
         f"FROM ({keys}) GROUP BY ALL"
     )
     return f"SELECT item_id, CAST(json_group_object(k, v) AS VARCHAR) AS properties FROM ({newest}) GROUP BY 1"

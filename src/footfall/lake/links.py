@@ -95,11 +95,11 @@ def _state(
         now_us = max(_us(dt.datetime.now(dt.UTC)), int(str(newest)) + 1)
         at_us = now_us if at is None else _us(at)
         path = tables.root / "links" / f"part-{uuid.uuid4().hex}.parquet"
-        run.run(
-            f"COPY (SELECT {lit(anonymous_id)} AS anonymous_id, {lit(user_id)} AS user_id, make_timestamptz({at_us}) AS "
-            f"linked_at, {lit(origin)} AS origin, {undone} AS undone, make_timestamptz({now_us}) AS ingested_at) "
-            f"TO {lit(str(path))} (FORMAT parquet)"
-        )
+        run.run(f"""
+            COPY (SELECT {lit(anonymous_id)} AS anonymous_id, {lit(user_id)} AS user_id,
+                make_timestamptz({at_us}) AS linked_at, {lit(origin)} AS origin, {undone} AS undone,
+                make_timestamptz({now_us}) AS ingested_at)
+            TO {lit(str(path))} (FORMAT parquet)""")
         tables.commit("links", [WrittenFile(path, 1, (now_us, now_us), "ingested_at")])
 
 
@@ -177,11 +177,11 @@ def links_report(workspace: Workspace, *, limit: int = 1000) -> LinksReport:
         keys.resolve(run, bound)
         _describe_devices(run)
         counted = run.arrow("SELECT users, count(*) AS n FROM described GROUP BY users")
-        rows = run.arrow(
-            "SELECT d.anonymous_id, d.users, coalesce(l.n, 0) AS lonely, list_sort(d.user_ids)[:10] AS user_ids, undone "
-            "FROM described d LEFT JOIN (SELECT anonymous_id, count(*) AS n FROM events WHERE user_id IS NULL "
-            f"GROUP BY ALL) l USING (anonymous_id) ORDER BY users DESC, d.anonymous_id LIMIT {limit}"
-        ).to_pylist()
+        rows = run.arrow(f"""
+            SELECT d.anonymous_id, d.users, coalesce(l.n, 0) AS lonely, list_sort(d.user_ids)[:10] AS user_ids, d.undone
+            FROM described d LEFT JOIN (
+                SELECT anonymous_id, count(*) AS n FROM events WHERE user_id IS NULL GROUP BY ALL) l USING (anonymous_id)
+            ORDER BY d.users DESC, d.anonymous_id LIMIT {limit}""").to_pylist()
     reasons: dict[str, int] = {}
     for users, n in zip(counted["users"].to_pylist(), counted["n"].to_pylist(), strict=True):
         name = reason(users, bound)
@@ -204,9 +204,9 @@ def links_report(workspace: Workspace, *, limit: int = 1000) -> LinksReport:
 
 def _describe_devices(run: Engine) -> None:
     """Make ``described``: every device that was linked at some time, its users now, and those undone."""
-    undone = "SELECT anonymous_id, list(user_id ORDER BY user_id) AS undone FROM stated_now WHERE undone GROUP BY anonymous_id"
-    run.run(
-        "CREATE TEMP TABLE described AS SELECT anonymous_id, coalesce(p.users, 0) AS users, p.user_ids, u.undone FROM "
-        f"(SELECT anonymous_id, count(*) AS users, list(user_id) AS user_ids FROM ({keys.pairs()}) GROUP BY anonymous_id) p "
-        f"FULL JOIN ({undone}) u USING (anonymous_id)"
-    )
+    run.run(f"""
+        CREATE TEMP TABLE described AS SELECT anonymous_id, coalesce(p.users, 0) AS users, p.user_ids, u.undone
+        FROM (SELECT anonymous_id, count(*) AS users, list(user_id) AS user_ids
+              FROM ({keys.pairs()}) GROUP BY anonymous_id) p
+        FULL JOIN (SELECT anonymous_id, list(user_id ORDER BY user_id) AS undone
+                   FROM stated_now WHERE undone GROUP BY anonymous_id) u USING (anonymous_id)""")

@@ -85,9 +85,10 @@ def _keyed(reader: Reader, projection: Projection, raw: RawFiles) -> str:
 
 def _prepared(sql: str, expressions: Mapping[str, str]) -> str:
     """Add what is worked out once and used by several expressions; each may use the ones before it."""
-    if not expressions:
-        return sql
-    return f"SELECT *, {', '.join(f'{expression} AS {name}' for name, expression in expressions.items())} FROM ({sql})"
+    # One query each: an alias used in the same SELECT is worked out again wherever it stands.
+    for name, expression in expressions.items():
+        sql = f"SELECT *, {expression} AS {name} FROM ({sql})"
+    return sql
 
 
 def _properties(projection: Projection, raw: RawFiles) -> str:
@@ -99,7 +100,8 @@ def _properties(projection: Projection, raw: RawFiles) -> str:
         patch = "{" + ", ".join(f"{_json_text(c)}: null" for c in used) + "}"
         parts.append(f"CASE WHEN _bad IS NULL THEN json_merge_patch(_text, {lit(patch)}) END")
     elif projection.rest:
-        pairs = ", ".join(f"{lit(c)}, {q(c)}" for c in projection.rest)
+        nested = raw.inputs[0].nested
+        pairs = ", ".join(f"{lit(c)}, {f'CAST({q(c)} AS JSON)' if c in nested else q(c)}" for c in projection.rest)
         anything = f"coalesce({', '.join(q(c) for c in projection.rest)})"
         parts.append(f"CASE WHEN {anything} IS NOT NULL THEN json_object({pairs}) END")
     if projection.properties is not None:

@@ -197,10 +197,12 @@ class Writer:
 
     def _write_items(self) -> int:
         """Add what the rows say of their items where it differs from what is known. Returns the rows added."""
-        if not described(self._projection):
+        own = self._reader.target == "items" and staging.has_properties(self._projection, self._raw)
+        if not described(self._projection, properties=own):
             return 0
         self._run.refresh("items", self._workspace.tables.files("items"))
-        return self._copy("items", new_items_sql(self._projection, self._reader.name, self._now_sql), "seen_at")
+        new = new_items_sql(self._projection, self._reader.name, self._now_sql, properties=own)
+        return self._copy("items", new, "seen_at")
 
     def _write_events(self) -> tuple[int, int]:
         """Write the accepted rows. Returns their number, and how many of them are flagged as robots."""

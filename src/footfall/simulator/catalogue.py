@@ -9,16 +9,20 @@ import pyarrow as pa
 
 from footfall.schema import GIVEN_ITEM_COLUMNS
 from footfall.simulator import text
-from footfall.simulator.columns import CURRENCY, PRICE, decimals
+from footfall.simulator.columns import PRICE, decimals
 from footfall.simulator.taxonomy import BRANDS, LANGUAGES, LEAVES
 from footfall.simulator.world import World
 
 
-def table(world: World) -> pa.Table:
+def table(world: World, currency: str) -> pa.Table:
     """Return the catalogue: every column of the schema that a source can give.
 
     An item's name and description are in one language; a bilingual item has the other one's name in ``properties``,
     under ``name_en`` or ``name_zh``.
+
+    Args:
+        world: The shop.
+        currency: What its prices are in.
     """
     shop = world.shop
     names, descriptions, properties = [], [], []
@@ -37,7 +41,7 @@ def table(world: World) -> pa.Table:
         "category": pa.array([LEAVES[leaf].path for leaf in shop.items["leaf"].tolist()], pa.string()),
         "brand": pa.array([BRANDS[b] for b in world.brands.tolist()], pa.string()),
         "price": decimals(shop.items["minor"] * 100, everywhere, PRICE),
-        "currency": pa.array([CURRENCY] * world.n_items, pa.string()),
+        "currency": pa.array([currency] * world.n_items, pa.string()),
         "image": pa.nulls(world.n_items, pa.string()),
         "description": pa.array(descriptions, pa.string()),
         "available": pa.array(everywhere),

@@ -31,7 +31,6 @@ from footfall.simulator.rows import (
 from footfall.simulator.taxonomy import BRANDS, COUNTRIES, LANGUAGES, LEAVES
 from footfall.simulator.world import World
 
-CURRENCY: Final = "USD"
 PRICE: Final = pa.decimal128(18, 4)
 QUANTITY: Final = pa.decimal128(18, 3)
 TIME: Final = pa.timestamp("us", tz="UTC")
@@ -94,12 +93,14 @@ class Columns:
         people: The users of the chunk.
         world: The shop.
         ids: The ids of the simulation.
+        currency: What prices are in.
     """
 
     rows: Array
     people: People
     world: World
     ids: Ids
+    currency: str
 
     def table(self) -> pa.Table:
         """Return the log: every column that a source can give, in the order of the schema."""
@@ -114,7 +115,7 @@ class Columns:
             "item_id": coded(given["item"], self.world.item_ids),
             "quantity": decimals(given["quantity"].astype(np.int64) * 1000, given["quantity"] > 0, QUANTITY),
             "price": decimals(price * 100, price > 0, PRICE),
-            "currency": coded(((price > 0) | (value > 0)).astype(np.int64), [CURRENCY]),
+            "currency": coded(((price > 0) | (value > 0)).astype(np.int64), [self.currency]),
             "order_id": self._of_user("order"),
             "value": decimals(value * 100, value > 0, PRICE),
             "session_id": self._of_user("session"),

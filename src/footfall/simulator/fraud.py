@@ -22,26 +22,30 @@ SHOPPER, REFUND_ABUSE, STOLEN_CARDS, CRAWLER, STEALTH_BOT = range(5)
 
 RING_SIZE: Final = 6
 FEWEST_USERS: Final = 200
-"""A chunk of at least this many users has a ring and two robots, however the dice fall."""
+"""A shop of at least this many users has a ring and two robots, however the dice fall."""
 CRAWL_DAYS: Final = 5.0
 CRAWL_VIEWS: Final = 160.0
 """Days on which a robot comes in 90 days, and items it views on each, on average."""
 
 
-def assign_roles(rng: np.random.Generator, users: Array, tuning: Tuning) -> None:
+def assign_roles(rng: np.random.Generator, users: Array, tuning: Tuning, *, first: bool) -> None:
     """Choose who is in a ring and who is a robot, and write it into ``users``.
 
     Args:
         rng: Where chance comes from.
         users: ``USER`` records; ``role``, ``ring`` and ``passerby`` are written.
         tuning: How many are in rings, how many are robots.
+        first: These are the first users of the shop.
     """
     size = len(users)
     users["ring"] = -1
-    n_rings = max(int(size >= FEWEST_USERS), round(size * tuning.fraud / RING_SIZE))
-    n_robots = max(2 * int(size >= FEWEST_USERS), round(size * tuning.robots))
+    some = first and size >= FEWEST_USERS
+    n_rings = max(int(some), int(size * tuning.fraud / RING_SIZE + rng.random()))
+    n_robots = max(2 * int(some), int(size * tuning.robots + rng.random()))
+    if size < FEWEST_USERS and first:
+        n_rings = n_robots = 0
     sizes = rng.integers(RING_SIZE - 2, RING_SIZE + 3, n_rings)
-    chosen = rng.choice(size, int(sizes.sum()) + n_robots, replace=False)
+    chosen = rng.choice(size, min(int(sizes.sum()) + n_robots, size), replace=False)
     members, robots = chosen[: sizes.sum()], chosen[sizes.sum() :]
     users["ring"][members] = np.repeat(np.arange(n_rings), sizes)
     users["role"][members] = np.where(users["ring"][members] % 2 == 0, REFUND_ABUSE, STOLEN_CARDS)

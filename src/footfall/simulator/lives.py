@@ -1,9 +1,12 @@
-"""The lives of a chunk's users, day by day: waking and sleeping, visits, messages, advertisements; and robots' crawls."""
+"""The lives of a chunk's users, day by day: visits, sleep, messages, advertisements; and the crawls of robots."""
 
 from __future__ import annotations
 
+import hashlib
 import math
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,47 +26,45 @@ from footfall.simulator.rows import (
     MESSAGE_OPEN,
     MESSAGE_SENT,
     VIEW_ITEM,
+    Array,
     Buffers,
     emit,
 )
 from footfall.simulator.visits import visit
 from footfall.simulator.world import EFFECT_DAYS, Shop
 
-APART_US = 2400 * US_PER_S
+APART_US: Final = 2400 * US_PER_S
 """Visits of one user lie at least this far apart: the half-hour rule finds what the shop's own sessions say."""
 
 
-@kernel
-def live(
-    rng: Any,
-    shop: Shop,
-    tune: Any,
-    buf: Buffers,
-    state: Any,
-    users: Any,
-) -> None:
-    """Live through all days of all users of a chunk.
+def _made_of() -> str:
+    """Return a digest of the sources that are compiled into ``live``: the compiler's cache looks at this file only."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
 
-    Args:
-        rng: Where chance comes from.
-        shop: The shop.
-        tune: The numbers of behaviour, a record [1].
-        buf: Where rows go.
-        state: ``STATE`` [1]; ``list_rate`` is set by the caller; holds the counts of rows, decisions and offers at the end.
-        users: ``USER`` [users].
-    """
-    me = state[0]
-    numbers = tune[0]
-    for u in range(len(users)):
-        user = users[u]
-        begin(shop, me, user, u)
-        first_day = max(int(math.floor(user.arrive_day)), 0)
-        for day in range(first_day, shop.days):
-            me.day = day
-            if user.role >= CRAWLER:
-                crawl(rng, shop, buf, me, user)
-            else:
-                pass_day(rng, shop, numbers, buf, me, user, day == first_day and user.arrive_day >= 0)
+
+def _door(made_of: str) -> Callable[[Any, Shop, Any, Buffers, Array, Array], None]:
+    """Make the one kernel that Python calls; ``made_of`` is part of the key that its machine code is kept under."""
+
+    @kernel
+    def live(rng: Any, shop: Shop, tune: Any, buf: Buffers, state: Array, users: Array) -> None:
+        me = state[0]
+        numbers = tune[0]
+        me.made_of = len(made_of)
+        for u in range(len(users)):
+            user = users[u]
+            begin(shop, me, user, u)
+            first_day = max(math.floor(user.arrive_day), 0)
+            for day in range(first_day, shop.days):
+                me.day = day
+                if user.role >= CRAWLER:
+                    crawl(rng, shop, buf, me, user)
+                else:
+                    pass_day(rng, shop, numbers, buf, me, user, day == first_day and user.arrive_day >= 0)
+
+    return live
 
 
 @part
@@ -102,16 +103,9 @@ def pass_day(
     for c in range(len(shop.campaigns)):
         if int(shop.campaigns[c].day) == me.day and me.account:
             invited = offer(rng, shop, tune, buf, me, user, c, alive)
-    if not alive and not arrives:
+    if not alive:
         return
-    if rng.random() < (tune.wake_up if me.dormant else tune.fall_asleep):
-        me.dormant = 1 - me.dormant
-    visits = poisson(rng, visit_rate(shop, tune, me, user))
-    if arrives:
-        visits = max(visits, 1)
-        me.dormant = 0
-    if user.passerby:
-        visits = int(arrives)
+    visits = visits_today(rng, shop, tune, me, user, arrives)
     for turn in range(invited + visits + poisson(rng, tune.ads_per_day)):
         if turn >= invited + visits:
             if not advertise(rng, shop, tune, buf, me):
@@ -122,6 +116,20 @@ def pass_day(
                 start = max(start, me.time_us + APART_US + int(rng.random() * APART_US))
             me.time_us, me.aim, me.channel, me.campaign = start, -1, 0, 0
         visit(rng, shop, tune, buf, me, user)
+
+
+@part
+def visits_today(rng: Any, shop: Shop, tune: Tuning, me: Any, user: Any, arrives: bool) -> int:
+    """Draw how often a living user comes today of their own accord; whoever arrives comes at least once."""
+    if user.passerby:
+        return int(arrives)
+    if rng.random() < (tune.wake_up if me.dormant else tune.fall_asleep):
+        me.dormant = 1 - me.dormant
+    visits = poisson(rng, visit_rate(shop, tune, me, user))
+    if arrives:
+        me.dormant = 0
+        return max(visits, 1)
+    return visits
 
 
 @part
@@ -262,3 +270,11 @@ def crawl(rng: Any, shop: Shop, buf: Buffers, me: Any, user: Any) -> None:
             row = emit(buf, me, VIEW_ITEM, item)
             row.price_minor = int(shop.items[item].minor * (1.0 - shop.discount[item, me.day // 7]) + 0.5)
         me.time_us += pause_us + int(jitter_us * rng.random())
+
+
+live = _door(_made_of())
+"""Live through all days of all users of a chunk.
+
+Args: the generator; the shop; the numbers of behaviour as a record [1]; the buffers to fill; a ``STATE`` [1], whose
+``list_rate`` is set and which holds the counts of rows, decisions and offers at the end; ``USER`` [users].
+"""

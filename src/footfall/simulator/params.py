@@ -48,7 +48,9 @@ LIST_CANDIDATES: Final = 12
 LIST_SIZE: Final = 6
 """Items that a list shows."""
 CHUNK_USERS: Final = 8192
-"""Users simulated at once; part of what a seed means, so a constant."""
+"""Most users simulated at once."""
+CHUNK_EVENTS: Final = 400_000
+"""Most events to be expected of the users simulated at once; busier users come in smaller chunks."""
 
 
 @dataclasses.dataclass(frozen=True)

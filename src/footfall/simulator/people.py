@@ -41,11 +41,11 @@ USER: Final = np.dtype(
     ],
     align=True,
 )
-"""Truth about a user. Days count from the first one (-1: before it); ``hazard`` is the daily probability of leaving for
-good; ``budget`` is in log-units around a category's median price, ``returning`` the log-odds of sending a bought line
-back beyond the average; ``account`` says that one existed on arrival; ``shared_slot`` is the slot of a device shared with
-others (-1: none), ``ring`` the fraud ring within the chunk (-1: none); ``taste`` meets item vectors, ``interest`` is the
-log-weight of each department."""
+"""Truth about a user. Days count from the first one (-1: before it); ``hazard`` is the daily probability of leaving
+for good; ``budget`` is in log-units around a category's median price, ``returning`` the log-odds of sending a bought
+line back beyond the average; ``account`` says that one existed on arrival; ``shared_slot`` is the slot of a device
+shared with others (-1: none), ``ring`` the fraud ring within the chunk (-1: none); ``taste`` meets item vectors,
+``interest`` is the log-weight of each department."""
 
 
 SHARED_KEY: Final = 1 << 40
@@ -108,7 +108,7 @@ def draw(
     users["interest"] = np.array([s.interest for s in SEGMENTS])[segment] + rng.normal(0, 0.5, (size, len(DEPARTMENTS)))
     users["taste"] = segment_taste[segment] + rng.normal(0, 0.32, (size, TASTE_DIMS))
     users["returning"] = rng.normal(0, 0.8, size)
-    assign_roles(rng, users, tuning)
+    assign_roles(rng, users, tuning, first=first == 0)
     number = first + np.arange(size, dtype=np.int64)
     device_keys = number[:, None] * DEVICE_SLOTS + np.arange(DEVICE_SLOTS)
     home_keys, card_keys = number.copy(), number.copy()

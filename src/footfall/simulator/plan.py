@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -15,10 +16,10 @@ import numpy.typing as npt
 from footfall.errors import InputError, unknown_name
 from footfall.simulator import world
 from footfall.simulator.fraud import CRAWL_VIEWS, CRAWLER
-from footfall.simulator.params import CHUNK_USERS, LIST_SIZE, Tuning
+from footfall.simulator.params import CHUNK_EVENTS, CHUNK_USERS, LIST_SIZE, TASTE_DIMS, Tuning
 from footfall.simulator.people import People, draw
 from footfall.simulator.rows import MOST_DAYS
-from footfall.simulator.taxonomy import LANGUAGES, LEAVES
+from footfall.simulator.taxonomy import LANGUAGES, LEAVES, SEGMENTS
 from footfall.simulator.write import FORMATS, Format
 
 DEFAULT_USERS: Final = 2000
@@ -27,11 +28,14 @@ MIX: Final = {"en": 0.7, "zh": 0.3}
 SHOP_STREAM, PEOPLE_STREAM, LIFE_STREAM, DIRT_STREAM = range(4)
 """Chance comes in streams that do not touch one another: one for the shop, three for each chunk of users."""
 
-EVENTS_PER_VISIT: Final = 4.4
+EVENTS_PER_VISIT: Final = 4.5
 """Measured: events that one visit leads to, lists aside; for planning only."""
 VIEWS_PER_VISIT: Final = 3.4
 EVENTS_PER_OFFER: Final = 0.65
 """Measured: messages sent, opened and clicked per eligible user and campaign."""
+
+NO_TASTE: Final = np.zeros((len(SEGMENTS), TASTE_DIMS))
+"""Tastes where only numbers of events are asked for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Plan:
         form: Form of the event files.
         dirt: Whether to break some rows.
         tuning: The numbers of behaviour.
+        currency: What prices are in (ISO 4217).
+        chunk_users: Users simulated at once; part of what the seed means.
     """
 
     out: Path
@@ -65,28 +71,29 @@ class Plan:
     form: Format
     dirt: bool
     tuning: Tuning
+    currency: str
+    chunk_users: int = CHUNK_USERS
 
     @property
     def chunks(self) -> int:
         """How many chunks the users are simulated in."""
-        return math.ceil(self.users / CHUNK_USERS)
+        return math.ceil(self.users / self.chunk_users)
 
     def rng(self, stream: int, chunk: int = 0) -> np.random.Generator:
         """Return the generator of one stream and chunk; it does not depend on what else has been drawn."""
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, stream, chunk])))
 
-    def people(self, chunk: int, segment_taste: npt.NDArray[np.float64], *, size: int | None = None) -> People:
+    def people(self, chunk: int, segment_taste: npt.NDArray[np.float64]) -> People:
         """Draw the users of one chunk.
 
         Args:
             chunk: Which one.
             segment_taste: float [segments, TASTE_DIMS], from the world.
-            size: How many; as many as belong to the chunk without it.
         """
         return draw(
             self.rng(PEOPLE_STREAM, chunk),
-            first=chunk * CHUNK_USERS,
-            size=min(CHUNK_USERS, self.users - chunk * CHUNK_USERS) if size is None else size,
+            first=chunk * self.chunk_users,
+            size=min(self.chunk_users, self.users - chunk * self.chunk_users),
             days=self.days,
             languages=self.languages,
             tuning=self.tuning,
@@ -109,6 +116,7 @@ def make(
     languages: Mapping[str, float] | None,
     impressions_per_view: float,
     tuning: Tuning,
+    currency: str,
 ) -> Plan:
     """Check what the caller wants and work out the sizes.
 
@@ -126,6 +134,8 @@ def make(
         raise InputError(
             f"impressions_per_view={impressions_per_view} cannot be used; give a number from 0 to {LIST_SIZE}"
         )
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise InputError(f"currency={currency!r} cannot be used; give an ISO 4217 code such as EUR")
     if out.exists() and (not out.is_dir() or any(out.glob("events-*")) or (out / "truth").exists()):
         raise InputError(
             f"{out} already holds a simulation or is no folder; give a new folder, or remove what is there"
@@ -143,11 +153,16 @@ def make(
         form=form,
         dirt=dirt,
         tuning=tuning,
+        currency=currency,
     )
     if events is not None:
         plan = _for_users(plan, events) if users is None else _for_activity(plan, events)
     usual = max(400, round(25 * math.sqrt(plan.users)))
-    return dataclasses.replace(plan, items=usual if items is None else items)
+    plan = dataclasses.replace(plan, items=usual if items is None else items)
+    each = sum(expected_events(plan, plan.people(0, NO_TASTE))) / min(plan.users, CHUNK_USERS)
+    while plan.chunk_users > 64 and each * plan.chunk_users > CHUNK_EVENTS:
+        plan = dataclasses.replace(plan, chunk_users=plan.chunk_users // 2)
+    return plan
 
 
 def _whole(name: str, value: int, low: int, high: int) -> None:
@@ -187,10 +202,9 @@ def dormancy(tuning: Tuning) -> float:
 def _for_users(plan: Plan, events: int) -> Plan:
     """Take as many users as the events need."""
     plan = dataclasses.replace(plan, users=MOST_USERS)
-    taste = np.zeros((len(world.SEGMENTS), world.TASTE_DIMS))
     left, chunk = float(events), 0
     while True:
-        whole = sum(expected_events(plan, plan.people(chunk, taste, size=CHUNK_USERS)))
+        whole = sum(expected_events(plan, plan.people(chunk, NO_TASTE)))
         if left <= whole:
             users = chunk * CHUNK_USERS + max(1, round(CHUNK_USERS * left / whole))
             return dataclasses.replace(plan, users=users)
@@ -199,10 +213,9 @@ def _for_users(plan: Plan, events: int) -> Plan:
 
 def _for_activity(plan: Plan, events: int) -> Plan:
     """Make the users as busy as the events need."""
-    taste = np.zeros((len(world.SEGMENTS), world.TASTE_DIMS))
     fixed = moving = 0.0
     for chunk in range(plan.chunks):
-        more = expected_events(plan, plan.people(chunk, taste))
+        more = expected_events(plan, plan.people(chunk, NO_TASTE))
         fixed, moving = fixed + more[0], moving + more[1]
     activity = (events - fixed) / moving
     if activity < 0.01:

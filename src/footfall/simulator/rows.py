@@ -1,8 +1,8 @@
 """The rows that kernels write: one record per event, in codes. ``columns.py`` turns them into words.
 
 In every field 0 stands for "none", so that a buffer of zeros is a buffer of empty events; ``item`` and ``about`` hold
-the item's index plus 1, ``device`` the slot plus 1, and ``session``, ``order``, ``decision`` count from 1 within a user.
-"""
+the item's index plus 1, ``device`` the slot plus 1, and ``session``, ``order``, ``decision`` count from 1 within a
+user. """
 
 from __future__ import annotations
 
@@ -55,14 +55,15 @@ ROW: Final = np.dtype(
     ],
     align=True,
 )
-"""``user`` counts within the chunk; ``sequence`` is the how-many-th row of that user; ``known`` says that ``user_id`` is
-given; ``cookie`` is how often the device came back with a new anonymous id, plus 1 (0: no anonymous id). ``about`` is the
-item that search words are about. ``detail`` is a number whose meaning the type tells: the wording of a review, the intent
-and wording of a letter, the card of a payment."""
+"""``user`` counts within the chunk; ``sequence`` is the how-many-th row of that user; ``known`` says that ``user_id``
+is given; ``cookie`` is how often the device came back with a new anonymous id, plus 1 (0: no anonymous id). ``about``
+is the item that search words are about. ``detail`` is a number whose meaning the type tells: the wording of a review,
+the intent and wording of a letter, the card of a payment."""
 
 STATE: Final = np.dtype(
     [
         ("time_us", np.int64),
+        ("made_of", np.int64),
         ("rows", np.int64),
         ("decisions", np.int64),
         ("offers", np.int64),
@@ -104,12 +105,13 @@ STATE: Final = np.dtype(
     ],
     align=True,
 )
-"""Where a kernel stands. ``rows``, ``decisions`` and ``offers`` count what has been written; up to ``campaign`` follows
-what the next event of the user will look like. ``aim`` is the category that the next visit is for (-1: any), ``leaf`` the
-one that the user is in, ``bought_leaf`` that of a purchase not yet followed up. ``lift`` and ``bias`` are what campaigns
-and the kind of visit add to the log-odds of adding; ``list_rate`` is the number of ranked lists logged per view. Then the
-cart, what was viewed lately, which devices are logged in and how often they lost their cookies, the log-weight of each
-leaf, when the user must buy again, the effect of each campaign (0 where not sent), and room to reckon."""
+"""Where a kernel stands. ``rows``, ``decisions`` and ``offers`` count what has been written (``made_of`` says
+nothing); up to ``campaign`` follows what the next event of the user will look like. ``aim`` is the category that the
+next visit is for (-1: any), ``leaf`` the one that the user is in, ``bought_leaf`` that of a purchase not yet followed
+up. ``lift`` and ``bias`` are what campaigns and the kind of visit add to the log-odds of adding; ``list_rate`` is the
+number of ranked lists logged per view. Then the cart, what was viewed lately, which devices are logged in and how
+often they lost their cookies, the log-weight of each leaf, when the user must buy again, the effect of each campaign
+(0 where not sent), and room to reckon."""
 
 OFFER: Final = np.dtype(
     [("user", np.int32), ("campaign", np.int16), ("treated", np.int8), ("effect", np.float64)], align=True

@@ -46,28 +46,24 @@ def simulate(
     languages: Mapping[str, float] | None = None,
     impressions_per_view: float = 0.45,
     tuning: Tuning | None = None,
+    currency: str = "USD",
     threads: int = 1,
 ) -> Simulation:
     """Simulate a shop and write its log, its catalogue and, apart from them, the truth.
 
     The same arguments give the same bytes, whatever ``threads`` is. In ``out`` lie ``events-NNNNN.parquet`` (or
-    ``.jsonl``; one file for each 8,192 users, in the order of time), ``items.parquet`` and ``truth/``; what stands in the
-    truth is told in ``footfall.simulator.truth``.
+    ``.jsonl``; one file for each 8,192 users, in the order of time), ``items.parquet`` and ``truth/``; what stands in
+    the truth is told in ``footfall.simulator.truth``.
 
     Args:
-        out: A folder that is new, or holds no simulation yet.
-        users: How many people and robots come; 2,000 if neither this nor ``events`` is given.
-        events: About how many events are wanted. Without ``users`` it tells how many users there are, with ``users`` how
-            busy they are.
-        items: Size of the catalogue; by default it grows with the square root of the users.
-        days: How many days.
-        seed: Which shop: a whole number >= 0.
-        format: ``parquet`` or ``jsonl``.
-        dirt: Break some rows as real logs do, and count them in the truth.
-        start: First day (UTC).
+        out: A folder that is new, or holds no simulation yet. users: How many people and robots come; 2,000 if
+        neither this nor ``events`` is given. events: About how many events are wanted. Without ``users`` it tells how
+        many users there are, with ``users`` how busy they are. items: Size of the catalogue; by default it grows with
+        the square root of the users. days: How many days. seed: Which shop: a whole number >= 0. format: ``parquet``
+        or ``jsonl``. dirt: Break some rows as real logs do, and count them in the truth. start: First day (UTC).
         languages: Share of the languages ``en`` and ``zh`` among users and item names; 70 % and 30 % by default.
         impressions_per_view: Rows of ranked lists per item viewed, 0 to 6; real shops log between none and many.
-        tuning: Other numbers of behaviour than the usual ones.
+        tuning: Other numbers of behaviour than the usual ones. currency: What prices are said to be in (ISO 4217).
         threads: Chunks of users simulated side by side.
 
     Raises:
@@ -88,6 +84,7 @@ def simulate(
         languages=languages,
         impressions_per_view=impressions_per_view,
         tuning=Tuning() if tuning is None else tuning,
+        currency=currency,
     )
     return run(plan, threads)
 
@@ -110,7 +107,7 @@ def run(plan: Plan, threads: int) -> Simulation:
     ids = Ids(plan.seed)
     folder = plan.out / "truth"
     folder.mkdir(parents=True)
-    write_table(catalogue.table(shop), plan.out / "items.parquet")
+    write_table(catalogue.table(shop, plan.currency), plan.out / "items.parquet")
     counted, broken = NOTHING, dict.fromkeys(mud.KINDS, 0)
     with Growing(folder) as tables:
         for name, table in _shop_truth(shop).items():
@@ -189,7 +186,7 @@ def simulate_chunk(plan: Plan, shop: world.World, ids: Ids, chunk: int) -> Piece
     inside = (time_us >= shop.shop.start_us) & (time_us < shop.shop.start_us + plan.days * US_PER_DAY)
     order = np.flatnonzero(inside)
     order = order[np.argsort(time_us[order], kind="stable")]
-    columns = Columns(buf.rows[order], people, shop, ids)
+    columns = Columns(buf.rows[order], people, shop, ids, plan.currency)
     events = columns.table()
     part = {
         "users": truth.users(people, shop, ids, chunk),

@@ -8,9 +8,13 @@
 | ``categories`` | a leaf category: vector, log of weight, cycle, season by day |
 | ``campaigns``, ``ads`` | a campaign or advertisement and its true effect |
 | ``assignments`` | a user eligible for a campaign: treated or not, true effect on the log of the visit rate |
-| ``decisions`` | a ranked list: its candidates, their weights in the policy, their click probability once looked at |
+| ``decisions`` | a ranked list: candidates, their weights in the policy, click probabilities once looked at |
 | ``letters`` | a ``support_message``: its intent |
 | ``dirt`` | a row that was broken on purpose, and how |
+
+``parameters.json`` holds the numbers that the simulation was run with. A user's ``arrives_on`` is the local date of the
+first visit (null: a customer since before the first day), ``leaves_on`` the first date on which no visit begins any more
+(null: not within a century); returns, reviews and letters may still follow, and the shop goes on writing to them.
 """
 
 from __future__ import annotations
@@ -33,7 +37,6 @@ from footfall.simulator.seasons import RHYTHMS
 from footfall.simulator.taxonomy import COUNTRIES, LANGUAGES, LEAVES, SEGMENTS
 from footfall.simulator.text import INTENTS
 from footfall.simulator.world import World
-
 
 
 def matrix(values: npt.NDArray[Any]) -> pa.Array:
@@ -61,8 +64,8 @@ def users(people: People, world: World, ids: Ids, chunk: int) -> pa.Table:
             "utc_offset_s": pa.array(u["utc_offset_s"]),
             "passerby": pa.array(u["passerby"] == 1),
             "customer_before": pa.array(u["account"] == 1),
-            "arrives_at": _moments(world, u["arrive_day"]),
-            "leaves_at": _moments(world, u["end_day"]),
+            "arrives_on": _dates(world, np.floor(u["arrive_day"]), u["arrive_day"] >= 0),
+            "leaves_on": _dates(world, np.ceil(u["end_day"]), u["end_day"] < 36_500),
             "hazard_per_day": pa.array(u["hazard"]),
             "visits_per_day": pa.array(u["visits_per_day"]),
             "price_sensitivity": pa.array(u["sensitivity"]),
@@ -74,10 +77,15 @@ def users(people: People, world: World, ids: Ids, chunk: int) -> pa.Table:
     )
 
 
+def _dates(world: World, days: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> pa.Array:
+    """Turn days since the start into dates; null where not ``known``."""
+    whole = world.shop.start_us // US_PER_DAY + np.where(known, days, 0).astype(np.int32)
+    return pa.array(whole.astype(np.int32), pa.int32(), mask=~known).cast(pa.date32())
+
+
 def _moments(world: World, days: npt.NDArray[np.float64]) -> pa.Array:
-    """Turn days since the start into times; whoever stays beyond a century gets that century."""
-    whole = np.clip(days, -36_500, 36_500)
-    return pa.array((world.shop.start_us + whole * US_PER_DAY).astype(np.int64), TIME)
+    """Turn days since the start into times."""
+    return pa.array((world.shop.start_us + days * US_PER_DAY).astype(np.int64), TIME)
 
 
 def items(world: World) -> pa.Table:

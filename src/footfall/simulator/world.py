@@ -74,9 +74,9 @@ CAMPAIGN: Final = np.dtype(
     ],
     align=True,
 )
-"""A campaign: day and part of the day of sending, channel, and its effects for ``EFFECT_DAYS``: on the log of the visit
-rate, on the log-odds of adding, more on visits per unit of price sensitivity above 1; and the probability that it wakes a
-dormant user."""
+"""A campaign: day and part of the day of sending, channel, and its effects for ``EFFECT_DAYS``: on the log of the
+visit rate, on the log-odds of adding, more on visits per unit of price sensitivity above 1; and the probability that
+it wakes a dormant user."""
 
 AD: Final = np.dtype([("leaf", np.int64), ("appeal", np.float64)], align=True)
 """An advertisement: the leaf that it promotes, and log-odds of a click beyond the average one."""
