@@ -148,7 +148,7 @@ def item_names(item: Array) -> Array:
 
 def _visit_lengths(rng: np.random.Generator, events: int) -> Array:
     """Return Pareto-like numbers of events of visits that sum to ``events``."""
-    lengths = np.minimum(LONGEST_VISIT, rng.random(events) ** (-1 / 1.4)).astype(np.int64)
+    lengths = np.minimum(LONGEST_VISIT, 1.5 * rng.random(events) ** (-1 / 1.5)).astype(np.int64)
     ends = np.cumsum(lengths)
     last = int(np.searchsorted(ends, events))
     lengths = lengths[: last + 1]

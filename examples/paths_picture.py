@@ -14,8 +14,8 @@ from footfall.journeys.paths import PathsResult
 
 WIDTH, HEIGHT, TOP, BOX, GAP = 960, 420, 58, 14, 10
 PALETTE = (
-    "#3b6fb6", "#e08a2e", "#4f9d69", "#b04a5a", "#7a5fa8", "#2f8f9d", "#8a7f3c", "#6b7785", "#c26ba0", "#1f4e5f", "#a3b92b",
-    "#8c5a3c",
+    "#3b6fb6", "#e08a2e", "#4f9d69", "#b04a5a", "#7a5fa8", "#2f8f9d", "#8a7f3c", "#6b7785", "#c26ba0", "#1f4e5f",
+    "#a3b92b", "#8c5a3c",
 )  # fmt: skip
 GREY = "#c4c9d1"
 

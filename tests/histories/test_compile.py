@@ -39,11 +39,19 @@ def shop(tmp_path: Path) -> Workspace:
 
 
 def stamped(rows: Sequence[Row], ingested: int) -> list[Row]:
-    return [{"event_id": f"{ingested}-{i}", **row, "ingested_at": ingested, "sequence": i} for i, row in enumerate(rows)]
+    return [
+        {"event_id": f"{ingested}-{i}", **row, "ingested_at": ingested, "sequence": i} for i, row in enumerate(rows)
+    ]
 
 
 def view(user: str | None, at: int, item: str | None = None, **more: Any) -> Row:
-    row = {"user_id": user, "anonymous_id": None, "timestamp": START_US + at, "event_type": "view_item", "item_id": item}
+    row = {
+        "user_id": user,
+        "anonymous_id": None,
+        "timestamp": START_US + at,
+        "event_type": "view_item",
+        "item_id": item,
+    }
     return row | more
 
 
@@ -51,7 +59,9 @@ def twin(rows: Sequence[Row], keys: Sequence[str]) -> Histories:
     """The compiler's twin in memory: events in order of arrival, each under the id its key says."""
     joined = []
     for key, row in zip(keys, rows, strict=True):
-        ids = {"user_id": key[2:], "anonymous_id": None} if key[0] == "u" else {"user_id": None, "anonymous_id": key[2:]}
+        ids = (
+            {"user_id": key[2:], "anonymous_id": None} if key[0] == "u" else {"user_id": None, "anonymous_id": key[2:]}
+        )
         joined.append(row | ids)
     return memory.from_events(sorted(joined, key=lambda r: (r["ingested_at"], r["sequence"])))
 
@@ -122,10 +132,14 @@ def test_adding_what_is_new_equals_compiling_everything(
         anew = compile_histories(shop, partitions=2, force=True)
         assert decode(anew) == added
         assert counts(anew) == added_counts
-        assert [p["events"] for p in anew.manifest["partitions"]] == [p["events"] for p in compiled.manifest["partitions"]]
+        assert [p["events"] for p in anew.manifest["partitions"]] == [
+            p["events"] for p in compiled.manifest["partitions"]
+        ]
 
 
-def test_events_of_one_user_are_in_order_of_time_then_arrival(shop: Workspace, put_rows: PutRows, decode: Decode) -> None:
+def test_events_of_one_user_are_in_order_of_time_then_arrival(
+    shop: Workspace, put_rows: PutRows, decode: Decode
+) -> None:
     first = [view("u", 5, "b"), view("u", 5, "a"), view("u", 1, "z")]
     second = [view("u", 5, "c"), view("u", 0, "late")]  # the second file also brings an event from before
     put_rows(shop, "events", stamped(second, START_US + 1))
@@ -140,10 +154,14 @@ def test_partitions_follow_the_documented_hash(shop: Workspace, put_rows: PutRow
     for part, users in enumerate(histories.users):
         for user in users["user_id"].to_pylist():
             assert memory.partition_of(f"u:{user}", 16) == part
-    assert [p.user_base for p in histories.partitions] == np.cumsum([0, *[p.n_users for p in histories.partitions]])[:-1].tolist()
+    assert [p.user_base for p in histories.partitions] == np.cumsum([0, *[p.n_users for p in histories.partitions]])[
+        :-1
+    ].tolist()
 
 
-def test_one_thread_and_several_write_the_same_bytes(tmp_path: Path, put_rows: PutRows, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_thread_and_several_write_the_same_bytes(
+    tmp_path: Path, put_rows: PutRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     rows = [
         view(f"u{u}", int(t), f"i{i}", session_id=f"s{u}")
@@ -184,7 +202,9 @@ def test_columns_that_say_nothing_take_no_space(shop: Workspace, put_rows: PutRo
 def test_a_column_that_appears_later_is_missing_before(shop: Workspace, put_rows: PutRows, decode: Decode) -> None:
     put_rows(shop, "events", stamped([view("u", 1), view("u", 2)], START_US))
     compile_histories(shop)
-    put_rows(shop, "events", stamped([view("u", 3, rating=4.5, order_id="o"), view("u", 0, order_id="o")], START_US + 1))
+    put_rows(
+        shop, "events", stamped([view("u", 3, rating=4.5, order_id="o"), view("u", 0, order_id="o")], START_US + 1)
+    )
     part = compile_histories(shop).partitions[0]
     assert part.column("rating")[3] == 4.5
     assert np.isnan(part.column("rating")[:3]).all()
@@ -203,7 +223,9 @@ def test_local_codes_tell_ids_apart_and_are_numbered_by_first_appearance(shop: W
         assert part.column(name).tolist() == [1, 2, 3, 0, 2, 3]
 
 
-def test_only_new_files_are_read_and_untouched_partitions_are_the_same_files(shop: Workspace, put_rows: PutRows) -> None:
+def test_only_new_files_are_read_and_untouched_partitions_are_the_same_files(
+    shop: Workspace, put_rows: PutRows
+) -> None:
     put_rows(shop, "events", stamped([view(f"u{i}", i) for i in range(64)], START_US))
     before = compile_histories(shop, partitions=8)
     old_home = shop.histories_root / shop.tables.version()
@@ -218,7 +240,9 @@ def test_only_new_files_are_read_and_untouched_partitions_are_the_same_files(sho
     touched = {memory.partition_of("u:u3", 8), memory.partition_of("u:somebody new", 8)}
     home = shop.histories_root / shop.tables.version()
     for part in range(8):
-        same = os.path.samefile(home / f"part-{part:04d}/timestamp_us.npy", old_home / f"part-{part:04d}/timestamp_us.npy")
+        same = os.path.samefile(
+            home / f"part-{part:04d}/timestamp_us.npy", old_home / f"part-{part:04d}/timestamp_us.npy"
+        )
         assert same == (part not in touched)
     assert (after.n_users, after.n_events) == (before.n_users + 1, before.n_events + 2)
 
@@ -321,7 +345,9 @@ def test_an_empty_lake_compiles(shop: Workspace) -> None:
 
 def test_open_histories_compiles_only_if_it_may(shop: Workspace, put_rows: PutRows) -> None:
     put_rows(shop, "events", stamped([view("u", 0)], START_US))
-    with pytest.raises(StaleHistoriesError, match=r"no histories of lake version 1\.0\.0 .* \(compiled: none\); run: footfall"):
+    with pytest.raises(
+        StaleHistoriesError, match=r"no histories of lake version 1\.0\.0 .* \(compiled: none\); run: footfall"
+    ):
         open_histories(shop, compile_if_needed=False)
     assert open_histories(shop).n_events == 1
     assert open_histories(shop, compile_if_needed=False).n_events == 1
@@ -350,7 +376,9 @@ def test_little_memory_makes_more_partitions() -> None:
     assert partitions_for(4_000_000, 2**26) == 64
 
 
-def test_more_partitions_when_the_log_has_grown(shop: Workspace, put_rows: PutRows, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_partitions_when_the_log_has_grown(
+    shop: Workspace, put_rows: PutRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_rows(shop, "events", stamped([view(f"u{i}", i) for i in range(10)], START_US))
     assert len(compile_histories(shop).partitions) == 1
     monkeypatch.setattr("footfall.histories._plan.MOST_EVENTS", 8)

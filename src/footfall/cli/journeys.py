@@ -43,7 +43,7 @@ def sessions_command(format_: str, out: str | None, **options: Any) -> None:
 
 @click.command("funnel")
 @click.argument("steps", metavar="STEP...", nargs=-1, required=True)
-@click.option("--within", default="7d", show_default=True, help="Time for the whole funnel, e.g. 30m, 24h, 7d.")
+@click.option("--within", default="7d", show_default=True, help="Time for the whole funnel: 30m, 24h, 7d, or none.")
 @click.option(
     "--order", type=click.Choice(["ordered", "strict", "any"]), default="ordered", show_default=True, help="Of steps."
 )
@@ -66,7 +66,9 @@ def funnel_command(format_: str, steps: tuple[str, ...], users: str | None, **op
     label before a colon if wanted; a question mark behind it makes it optional.
     """
     shop = the_shop()
-    result = shop.funnel(list(steps), want_users=users is not None, **given(**options))
+    within = None if options["within"] == "none" else options.pop("within")
+    options.pop("within", None)
+    result = shop.funnel(list(steps), within=within, want_users=users is not None, **given(**options))
     if users is not None:
         write_table(_funnel_users(result), users)
     emit(result, format_)

@@ -1,4 +1,4 @@
-"""The pages ``docs/cli.md`` and ``docs/sources.md``, made from ``--help`` and from the readers themselves: ``make docs``."""
+"""The pages ``docs/cli.md`` and ``docs/sources.md``, made from ``--help`` and from the readers: ``make docs``."""
 
 from __future__ import annotations
 

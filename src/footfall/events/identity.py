@@ -11,7 +11,7 @@ An event that names its user belongs to that user, always. An event that names o
 A *link* joins a device to a user. It follows from any event that carries both ids, or it is stated by hand. The newest
 statement about a pair holds, so a link of either origin can be undone, and stays undone until it is stated again.
 An *alias* says that one id was replaced by another (an ``alias`` event, or by hand): the earlier id may be a device's
-or a user's. Aliases are followed from id to id; users that end at the same id are one user, also when users are counted.
+or a user's. Aliases are followed from id to id; users that end at the same id are one user, and count as one.
 
 History keys are ``u:`` and the user id, or ``a:`` and the anonymous id. Events in the lake are never rewritten.
 """

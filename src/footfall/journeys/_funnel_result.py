@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from footfall.durations import format_duration
@@ -72,12 +73,27 @@ class Entrants:
 
     def find(self, step: int, kind: UserKind) -> pa.Table:
         """Return the users who made a step (from 0), or only the one before, sorted by id."""
-        made = self.passed >> step & 1 != 0
+        made = self._made(step)
         if kind == "dropped":
             may_stop_here = step > 0 and self.required >> step & 1 != 0
-            made = (self.passed >> self.previous[step] & 1 != 0) & ~made & may_stop_here
-        found = self.table.filter(pa.array(np.asarray(made, np.bool_)))
-        return found.sort_by([("user_id", "ascending"), ("anonymous", "ascending")])
+            made = self._made(self.previous[step]) & ~made & may_stop_here
+        return _sorted(self.table.filter(pa.array(made)))
+
+    def all(self, labels: Sequence[str]) -> pa.Table:
+        """Return everybody, with the last step made (from 1), its label, and whether the user converted."""
+        last = np.zeros(len(self.passed), np.int64)
+        for step in range(len(labels)):
+            last[self._made(step)] = step
+        table = self.table.append_column("step", pa.array(last + 1))
+        table = table.append_column("label", pa.array(np.array(labels, object)[last], pa.string()))
+        return _sorted(table.append_column("converted", pa.array(self._made(self.required.bit_length() - 1))))
+
+    def _made(self, step: int) -> npt.NDArray[np.bool_]:
+        return (self.passed >> step & 1).astype(np.bool_)
+
+
+def _sorted(users: pa.Table) -> pa.Table:
+    return users.sort_by([("user_id", "ascending"), ("anonymous", "ascending")])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,13 +166,29 @@ class FunnelResult(Result):
         Raises:
             InputError: There is no such row or kind, or the funnel was made without users.
         """
-        if self.entrants is None:
-            raise InputError("this funnel kept no users; make it with want_users=True")
+        entrants = self._kept()
         if not 1 <= step <= len(self.steps):
             raise InputError(f"step = {step} cannot be used; this funnel has the steps 1 to {len(self.steps)}")
         if kind not in {"reached", "dropped"}:
             raise InputError(f"kind = {kind!r} cannot be used; accepted are 'reached' and 'dropped'")
-        return self.entrants.find(step - 1, kind)
+        return entrants.find(step - 1, kind)
+
+    def users_table(self) -> pa.Table:
+        """Return everybody who entered, and how far each got.
+
+        Returns:
+            Columns ``user_id``, ``anonymous`` (whether that id is an anonymous one), ``step`` (the last one made, from
+            1), its ``label``, and ``converted``; sorted by the first two.
+
+        Raises:
+            InputError: The funnel was made without users.
+        """
+        return self._kept().all([row.label for row in self.steps])
+
+    def _kept(self) -> Entrants:
+        if self.entrants is None:
+            raise InputError("this funnel kept no users; make it with want_users=True")
+        return self.entrants
 
 
 @dataclasses.dataclass(frozen=True)

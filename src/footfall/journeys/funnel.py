@@ -260,7 +260,8 @@ def funnel(
         exclude: Event types or conditions that remove a user who does them between entering and converting.
         by: A coded column to break users down by; groups are sorted by the number of users who entered.
         by_value: Which of a user's values counts: the ``first`` or ``last`` known one, or the one of the event at
-            ``step:N`` of the user's attempt (in any order: its N-th step in time).
+            ``step:N`` of the user's attempt (in any order: its N-th step in time). Of several events that match the
+            step at its microsecond the first with a value counts; who never made the step stands under ``(none)``.
         scope: Which events count.
         want_users: Keep who stands behind each step, for ``FunnelResult.users``.
 

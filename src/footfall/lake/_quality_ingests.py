@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from footfall.lake._quality_sql import Row, fetch
 from footfall.lake.engine import Engine
@@ -15,32 +15,35 @@ SHARED_PART: Final = 1000
 SHARED_USERS: Final = 10
 """A moment is reported from 100 rows, a thousandth of all rows, and 10 users on: less is an order, or a busy second."""
 
+DUPLICATES_BEFORE: Final = "duplicates_before"
+"""Key of the log's note that sums up older ones, left when an erasure takes the old log away."""
+
 
 def batches(run: Engine) -> list[Row]:
-    """Return the batches, oldest first: ``at`` (microseconds), ``source``, ``n``, ``first_us``, ``last_us``, ``late``.
+    """Return the batches, oldest first: ``came``, ``first_us``, ``last_us`` (all in µs), ``source``, ``n``, ``late``.
 
     A row is late when it is earlier than the latest event of all earlier ingests.
     """
     run.run(
-        "CREATE OR REPLACE TEMP TABLE batches AS SELECT epoch_us(ingested_at) AS at, source, count(*) AS n, "
+        "CREATE OR REPLACE TEMP TABLE batches AS SELECT epoch_us(ingested_at) AS came, source, count(*) AS n, "
         'epoch_us(min("timestamp")) AS first_us, epoch_us(max("timestamp")) AS last_us FROM events GROUP BY ALL'
     )
     # All batches of one moment are one ingest; the frame ends before it.
     run.run(
-        "CREATE OR REPLACE TEMP TABLE newest AS SELECT at, max(max(last_us)) OVER (ORDER BY at ROWS BETWEEN UNBOUNDED "
-        "PRECEDING AND 1 PRECEDING) AS before_us, min(first_us) AS first_us FROM batches GROUP BY at"
+        "CREATE OR REPLACE TEMP TABLE newest AS SELECT came, min(first_us) AS first_us, max(max(last_us)) OVER "
+        "(ORDER BY came ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_us FROM batches GROUP BY came"
     )
     overlap = run.row("SELECT count(*) FROM newest WHERE first_us < before_us") != (0,)
     late = (
-        "SELECT epoch_us(ingested_at) AS at, source, count(*) AS late FROM events JOIN newest "
-        'ON epoch_us(ingested_at) = newest.at WHERE epoch_us("timestamp") < newest.before_us GROUP BY ALL'
+        "SELECT epoch_us(ingested_at) AS came, source, count(*) AS late FROM events JOIN newest "
+        'ON epoch_us(ingested_at) = newest.came WHERE epoch_us("timestamp") < newest.before_us GROUP BY ALL'
         if overlap
-        else "SELECT NULL::BIGINT AS at, NULL::VARCHAR AS source, 0::BIGINT AS late WHERE false"
+        else "SELECT NULL::BIGINT AS came, NULL::VARCHAR AS source, 0::BIGINT AS late WHERE false"
     )
     return fetch(
         run,
-        f"SELECT b.*, coalesce(late, 0) AS late FROM batches b LEFT JOIN ({late}) l ON b.at = l.at "
-        "AND b.source IS NOT DISTINCT FROM l.source ORDER BY b.at, b.source",
+        f"SELECT b.*, coalesce(late, 0) AS late FROM batches b LEFT JOIN ({late}) l ON b.came = l.came "
+        "AND b.source IS NOT DISTINCT FROM l.source ORDER BY b.came, b.source",
     )
 
 
@@ -63,17 +66,16 @@ def copies(run: Engine, present: Sequence[str]) -> dict[int, int]:
     """
     given = [c for c in GIVEN_EVENT_COLUMNS if c in present and c not in {"event_id", "timestamp"}]
     key = ", ".join(f'"{c}"' for c in given) or "NULL"
-    keyed = (
-        f'SELECT epoch_us("timestamp") AS t, hash({key}) AS h, epoch_us(ingested_at) AS at, "sequence" AS s FROM events'
-    )
+    shown = f'epoch_us("timestamp") AS t, hash({key}) AS h, epoch_us(ingested_at) AS came, "sequence" AS s'
+    keyed = f"SELECT {shown} FROM events"
     run.run(f"CREATE OR REPLACE TEMP TABLE said AS SELECT t, h, count(*) AS n FROM ({keyed}) GROUP BY ALL")
     run.run("CREATE OR REPLACE TEMP TABLE twice AS SELECT t, h FROM said WHERE n > 1")
     if run.row("SELECT count(*) FROM twice") == (0,):
         return {}
-    place = "row_number() OVER (PARTITION BY t, h ORDER BY at, s)"
-    numbered = f"SELECT at, {place} AS k FROM ({keyed}) SEMI JOIN twice USING (t, h)"
-    rows = fetch(run, f"SELECT at, count(*) AS n FROM ({numbered}) WHERE k > 1 GROUP BY at ORDER BY at")
-    return {row["at"]: row["n"] for row in rows}
+    place = "row_number() OVER (PARTITION BY t, h ORDER BY came, s)"
+    numbered = f"SELECT came, {place} AS k FROM ({keyed}) SEMI JOIN twice USING (t, h)"
+    rows = fetch(run, f"SELECT came, count(*) AS n FROM ({numbered}) WHERE k > 1 GROUP BY came ORDER BY came")
+    return {row["came"]: row["n"] for row in rows}
 
 
 def shared_moments(run: Engine, rows: int) -> list[Row]:
@@ -99,14 +101,32 @@ def shared_moments(run: Engine, rows: int) -> list[Row]:
     )
 
 
-def noted(tables: Tables) -> list[dict[str, int | str | None]]:
-    """Return what the lake's log says of ingests: ``ingest``, ``at``, ``duplicates``, ``rejected``; newest first.
+class Noted(NamedTuple):
+    """What the lake's log says of ingests.
+
+    Attributes:
+        batches: Moment (microseconds) and source to the rows dropped as duplicates and the rows refused.
+        duplicates: Rows dropped in all, those of batches included whose entries the log no longer has.
+    """
+
+    batches: dict[tuple[int, str], tuple[int, int]]
+    duplicates: int
+
+
+def noted(tables: Tables) -> Noted:
+    """Read the log's notes on ingests, as far as it reaches.
 
     Args:
         tables: The workspace's tables.
     """
-    return [
-        {name: entry.get(name) for name in ("ingested_us", "source", "duplicates", "rejected")}
-        for entry in tables.open("events").history()
-        if "duplicates" in entry
-    ]
+    batches: dict[tuple[int, str], tuple[int, int]] = {}
+    total, whole = 0, False
+    for entry in tables.open("events").history():  # newest first
+        if "ingested_us" in entry:
+            note = int(entry["duplicates"]), int(entry["rejected"])
+            batches[int(entry["ingested_us"]), entry["source"]] = note
+            total += 0 if whole else note[0]
+        elif DUPLICATES_BEFORE in entry and not whole:
+            total += int(entry[DUPLICATES_BEFORE])
+            whole = True  # what is older is in it
+    return Noted(batches, total)

@@ -24,6 +24,8 @@ ESTIMATED: Final = (
 """Columns whose distinct values are estimated: counting long or nearly unique values costs more than it tells."""
 
 COUNTED: Final = ("user_id", "anonymous_id", "order_id")
+"""Ids counted exactly."""
+
 Row = Mapping[str, Any]
 
 
@@ -87,31 +89,42 @@ def days(run: Engine, timezone: str) -> list[Row]:
     )
 
 
-def columns(run: Engine, halves: Halves | None) -> Row:
-    """Return one row of aggregates over all columns.
+def known(run: Engine, halves: Halves | None) -> dict[int | None, Row]:
+    """Count rows and known values in each half.
 
     Args:
         run: Holds ``events``.
         halves: The halves; None where there are no events.
 
     Returns:
-        ``n``, ``n0``, ``n1`` (rows, in each half), and per column ``c:`` known values, ``c0:``, ``c1:`` those of each
-        half, ``l:`` and ``h:`` lowest and highest (times in microseconds, texts by length), ``d:`` distinct values
+        Half (0, 1, or None for rows outside of the bulk) to ``n`` rows and, per column, its known values.
+    """
+    half = "NULL::INTEGER" if halves is None else halves.sql
+    counts = ", ".join(f'count("{c}") AS "{c}"' for c in EVENT_COLUMNS)
+    rows = fetch(run, f"SELECT half, count(*) AS n, {counts} FROM (SELECT *, {half} AS half FROM events) GROUP BY half")
+    return {row["half"]: row for row in rows}
+
+
+def ranges(run: Engine, present: Sequence[str]) -> Row:
+    """Measure columns.
+
+    Args:
+        run: Holds ``events``.
+        present: The columns; those that have any value.
+
+    Returns:
+        Per column ``l:`` and ``h:``, lowest and highest (times in µs, texts by length), and ``d:`` distinct values
         where they are estimated; ``future``: rows later than their own ingest.
     """
-    shown = ["count(*) AS n", "count(half) - coalesce(CAST(sum(half) AS BIGINT), 0) AS n0"]
-    shown += ["coalesce(CAST(sum(half) AS BIGINT), 0) AS n1", 'count(*) FILTER ("timestamp" > ingested_at) AS future']
-    for name, kind in EVENT_COLUMNS.items():
-        column = f'"{name}"'
+    shown = ['count(*) FILTER ("timestamp" > ingested_at) AS future']
+    for name in present:
+        column, kind = f'"{name}"', EVENT_COLUMNS[name]
         measured = f"length({column})" if kind == TEXT else f"epoch_us({column})" if kind == TIME else column
         measured = f"CAST({measured} AS DOUBLE)" if kind not in {TEXT, TIME} else measured
-        shown += [f'count({column}) AS "c:{name}"']
-        shown += [f'count({column}) FILTER (half = {i}) AS "c{i}:{name}"' for i in (0, 1)]
         shown += [f'min({measured}) AS "l:{name}"', f'max({measured}) AS "h:{name}"']
         if name in ESTIMATED:
             shown.append(f'approx_count_distinct({column}) AS "d:{name}"')
-    half = "NULL::INTEGER" if halves is None else halves.sql
-    return fetch(run, f"SELECT {', '.join(shown)} FROM (SELECT *, {half} AS half FROM events)")[0]
+    return fetch(run, f"SELECT {', '.join(shown)} FROM events")[0]
 
 
 def event_types(run: Engine) -> list[Row]:
@@ -125,7 +138,9 @@ def event_types(run: Engine) -> list[Row]:
 
 
 def distinct_ids(run: Engine, present: Sequence[str]) -> Row:
-    """Return exact numbers of distinct ids: per column of ``COUNTED``, ``lonely`` devices, ``who`` (users and those).
+    """Return exact numbers: distinct ids per column of ``COUNTED``, ``lonely`` devices (in events without a user).
+
+    Robots by their agent: ``bot_events``, and ``bot_users`` (users, and devices without one).
 
     Args:
         run: Holds ``events``.
@@ -134,6 +149,9 @@ def distinct_ids(run: Engine, present: Sequence[str]) -> Row:
     shown = [f"{f'count(DISTINCT {c})' if c in present else '0::BIGINT'} AS {c}" for c in COUNTED]
     lonely = "count(DISTINCT CASE WHEN user_id IS NULL THEN anonymous_id END)"
     shown.append(f"{lonely if 'anonymous_id' in present else '0::BIGINT'} AS lonely")
+    who = "coalesce('u:' || user_id, 'a:' || anonymous_id)"
+    users = f"count(DISTINCT CASE WHEN bot IS NOT NULL THEN {who} END)"
+    shown += ["count(bot) AS bot_events", f"{users if 'bot' in present else '0::BIGINT'} AS bot_users"]
     return fetch(run, f"SELECT {', '.join(shown)} FROM events")[0]
 
 
@@ -171,10 +189,10 @@ def known_items(run: Engine) -> Row:
 
 def rejects(run: Engine) -> list[Row]:
     """Return, per reason, ``n`` rows and the oldest of them as an example, the most frequent reason first."""
-    oldest = "(ORDER BY ingested_at, file, line NULLS LAST, reject_id)"
-    shown = ", ".join(f"first({c} {oldest[1:-1]}) AS {c}" for c in ("file", "line", "detail"))
     return fetch(
         run,
-        f"SELECT reason, count(*) AS n, {shown}, first(left(raw, 200) {oldest[1:-1]}) AS raw "
-        "FROM rejects GROUP BY reason ORDER BY n DESC, reason",
+        "SELECT reason, n, file, line, detail, left(raw, 200) AS raw FROM (SELECT *, "
+        "count(*) OVER (PARTITION BY reason) AS n, "
+        "row_number() OVER (PARTITION BY reason ORDER BY ingested_at, file, line NULLS LAST, reject_id) AS place "
+        "FROM rejects) WHERE place = 1 ORDER BY n DESC, reason",
     )

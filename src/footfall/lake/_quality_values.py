@@ -1,4 +1,4 @@
-"""The values of one column, for the quality report: medians, deciles, the most frequent texts, in both halves of the log.
+"""The values of one column, for the quality report: medians, deciles, the most frequent texts, by halves of the log.
 
 Medians and deciles are exact: values are grouped with their counts first, and there are far fewer of those than rows.
 """

@@ -52,7 +52,7 @@ def alias(workspace: Workspace, previous_id: str, user_id: str, *, at: dt.dateti
         InputError: An id is blank, both are the same, or the time has no zone.
     """
     if previous_id.strip() == user_id.strip():
-        raise InputError(f"an alias needs two different ids, got {user_id!r} twice")
+        raise InputError(f"an alias needs two different ids, got {user_id.strip()!r} twice")
     _state(workspace, previous_id, user_id, "alias", at=at, undone=False)
 
 
@@ -179,8 +179,9 @@ def links_report(workspace: Workspace, *, limit: int = 1000) -> LinksReport:
         counted = run.arrow("SELECT users, count(*) AS n FROM described GROUP BY users")
         rows = run.arrow(f"""
             SELECT d.anonymous_id, d.users, coalesce(l.n, 0) AS lonely, list_sort(d.user_ids)[:10] AS user_ids, d.undone
-            FROM described d LEFT JOIN (
-                SELECT anonymous_id, count(*) AS n FROM events WHERE user_id IS NULL GROUP BY ALL) l USING (anonymous_id)
+            FROM described d
+            LEFT JOIN (SELECT anonymous_id, count(*) AS n FROM events WHERE user_id IS NULL GROUP BY anonymous_id) l
+                USING (anonymous_id)
             ORDER BY d.users DESC, d.anonymous_id LIMIT {limit}""").to_pylist()
     reasons: dict[str, int] = {}
     for users, n in zip(counted["users"].to_pylist(), counted["n"].to_pylist(), strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -101,7 +102,8 @@ class Writer:
         as_read, as_accepted = self._tally.add(all_kept=rejected + duplicates == 0)
         self._write_rejects()
         items = self._write_items()
-        accepted, n_bots = self._write_events()
+        noted = {"ingested_us": int(self._now.timestamp() * 1_000_000), "duplicates": duplicates, "rejected": rejected}
+        accepted, n_bots = self._write_events(noted)
         assert accepted + duplicates + rejected == read, "rows were lost between reading and writing"  # noqa: S101
         return self._report(read, accepted, reasons, doubles, as_read, as_accepted, items, n_bots)
 
@@ -159,7 +161,7 @@ class Writer:
     def _new_file(self, table: str) -> Path:
         return self._workspace.tables.root / table / f"part-{self._ingest_id}-{uuid.uuid4().hex[:8]}.parquet"
 
-    def _copy(self, table: str, sql: str, time_column: str) -> int:
+    def _copy(self, table: str, sql: str, time_column: str, noted: Mapping[str, int] | None = None) -> int:
         """Write a query's rows into the table's folder and commit the file. Returns the number of rows."""
         path = self._new_file(table)
         self._run.run(f"COPY ({sql}) TO '{str(path).replace(chr(39), chr(39) * 2)}' {_COPY}")
@@ -172,7 +174,9 @@ class Writer:
             return 0
         span = None if low is None else (int(str(low)), int(str(high)))
         written = WrittenFile(path, int(str(rows)), span, time_column)
-        self._workspace.tables.commit(table, [written], {"ingest": self._ingest_id, "source": self._reader.name})
+        metadata = {"ingest": self._ingest_id, "source": self._reader.name}
+        metadata |= {name: str(n) for name, n in (noted or {}).items()}
+        self._workspace.tables.commit(table, [written], metadata)
         return written.rows
 
     def _write_rejects(self) -> None:
@@ -204,8 +208,8 @@ class Writer:
         new = new_items_sql(self._projection, self._reader.name, self._now_sql, properties=own)
         return self._copy("items", new, "seen_at")
 
-    def _write_events(self) -> tuple[int, int]:
-        """Write the accepted rows. Returns their number, and how many of them are flagged as robots."""
+    def _write_events(self, noted: Mapping[str, int]) -> tuple[int, int]:
+        """Write the accepted rows and note numbers in the log. Returns how many, and how many are flagged as robots."""
         given = {c: f'staged."{c}"' for c in EVENT_COLUMNS if c in self._columns()}
         given |= {
             "event_id": staging.event_id(exploded=self._exploded),
@@ -222,7 +226,8 @@ class Writer:
         join = "LEFT JOIN agents ON agents.agent = staged.user_agent" if self._has_agent else ""
         none = self._run.row("SELECT count(*) FROM dropped") == (0,)
         unless = "" if none else "AND staged.rowid NOT IN (SELECT r FROM dropped)"
-        n = self._copy("events", f"SELECT {shown} FROM staged {join} WHERE _reason IS NULL {unless}", "timestamp")
+        sql = f"SELECT {shown} FROM staged {join} WHERE _reason IS NULL {unless}"
+        n = self._copy("events", sql, "timestamp", noted)
         if not self._has_agent:
             return n, 0
         flagged = self._run.row(

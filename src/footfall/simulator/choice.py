@@ -93,7 +93,7 @@ def match(taste: npt.NDArray[np.float64], vector: npt.NDArray[np.float64]) -> fl
 @part
 def dearness(shop: Shop, user: Any, item: int, day: int) -> float:
     """Return how the price stands to what the user would pay in this category, in log-units."""
-    usual = shop.leaves[shop.items[item].leaf].log_price + user.budget
+    usual: float = shop.leaves[shop.items[item].leaf].log_price + user.budget
     return math.log(price_minor(shop, item, day) / 100.0) - usual
 
 
@@ -131,7 +131,7 @@ def add_logit(shop: Shop, tune: Tuning, me: Any, user: Any, item: int, day: int)
     add_logit + buy_taste * taste x vector + buy_quality * quality - buy_price * sensitivity * dearness, and more where
     something used up is due.
     """
-    logit = tune.add_logit + tune.buy_taste * match(user.taste, shop.items[item].vector)
+    logit: float = tune.add_logit + tune.buy_taste * match(user.taste, shop.items[item].vector)
     logit += tune.buy_quality * shop.items[item].quality
     logit -= tune.buy_price * user.sensitivity * dearness(shop, user, item, day)
     if me.due_day[shop.items[item].leaf] <= day:

@@ -111,7 +111,7 @@ def show_list(rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any, user: A
     Returns:
         Place of the decision in ``buf.decisions``; ``me.slate[:min(LIST_SIZE, candidates)]`` is what was shown.
     """
-    place = min(me.decisions, len(buf.decisions) - 1)
+    place: int = min(me.decisions, len(buf.decisions) - 1)
     decision = buf.decisions[place]
     candidates, weights = decision.candidates, decision.weights
     count = retrieve(rng, shop, buf, me.leaf, candidates)

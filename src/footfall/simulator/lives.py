@@ -135,7 +135,7 @@ def visits_today(rng: Any, shop: Shop, tune: Tuning, me: Any, user: Any, arrives
 @part
 def visit_rate(shop: Shop, tune: Tuning, me: Any, user: Any) -> float:
     """Return the expected visits of today, and set ``me.lift`` to what campaigns add to the log-odds of adding."""
-    rate = user.visits_per_day * shop.day_factor[me.day] * shop.weekday[user.rhythm, weekday(shop, me.day)]
+    rate: float = user.visits_per_day * shop.day_factor[me.day] * shop.weekday[user.rhythm, weekday(shop, me.day)]
     me.lift = 0.0
     for c in range(len(shop.campaigns)):
         since = me.day - int(shop.campaigns[c].day)
@@ -165,8 +165,9 @@ def moment(rng: Any, shop: Shop, me: Any, user: Any) -> int:
     while hour < 23 and at >= hours[hour]:
         at -= hours[hour]
         hour += 1
-    within = hour * 3600.0 + rng.random() * 3600.0 - user.utc_offset_s
-    return shop.start_us + me.day * US_PER_DAY + int(within * US_PER_S)
+    within: float = hour * 3600.0 + rng.random() * 3600.0 - user.utc_offset_s
+    start_us: int = shop.start_us + me.day * US_PER_DAY + int(within * US_PER_S)
+    return start_us
 
 
 @part
@@ -239,7 +240,7 @@ def advertise(rng: Any, shop: Shop, tune: Tuning, buf: Buffers, me: Any) -> bool
     row.list = AD_LIST
     row.position = 1
     row.logging_prob = weight / total
-    clicked = rng.random() < sigmoid(tune.ad_logit + shop.ads[ad].appeal + 0.6 * me.interest[shop.ads[ad].leaf])
+    clicked: bool = rng.random() < sigmoid(tune.ad_logit + shop.ads[ad].appeal + 0.6 * me.interest[shop.ads[ad].leaf])
     if clicked:
         wait(rng, me, 6.0)
         row = emit(buf, me, AD_CLICK, -1)

@@ -2,7 +2,8 @@
 
 In every field 0 stands for "none", so that a buffer of zeros is a buffer of empty events; ``item`` and ``about`` hold
 the item's index plus 1, ``device`` the slot plus 1, and ``session``, ``order``, ``decision`` count from 1 within a
-user. """
+user.
+"""
 
 from __future__ import annotations
 

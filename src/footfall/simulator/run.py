@@ -52,18 +52,24 @@ def simulate(
     """Simulate a shop and write its log, its catalogue and, apart from them, the truth.
 
     The same arguments give the same bytes, whatever ``threads`` is. In ``out`` lie ``events-NNNNN.parquet`` (or
-    ``.jsonl``; one file for each 8,192 users, in the order of time), ``items.parquet`` and ``truth/``; what stands in
-    the truth is told in ``footfall.simulator.truth``.
+    ``.jsonl``; one file for each chunk of at most 8,192 users, in the order of time), ``items.parquet`` and ``truth/``;
+    what stands in the truth is told in ``footfall.simulator.truth``.
 
     Args:
-        out: A folder that is new, or holds no simulation yet. users: How many people and robots come; 2,000 if
-        neither this nor ``events`` is given. events: About how many events are wanted. Without ``users`` it tells how
-        many users there are, with ``users`` how busy they are. items: Size of the catalogue; by default it grows with
-        the square root of the users. days: How many days. seed: Which shop: a whole number >= 0. format: ``parquet``
-        or ``jsonl``. dirt: Break some rows as real logs do, and count them in the truth. start: First day (UTC).
+        out: A folder that is new, or holds no simulation yet.
+        users: How many people and robots come; 2,000 if neither this nor ``events`` is given.
+        events: About how many events are wanted. Without ``users`` it tells how many users there are, with ``users``
+            how busy they are.
+        items: Size of the catalogue; by default it grows with the square root of the users.
+        days: How many days.
+        seed: Which shop: a whole number >= 0.
+        format: ``parquet`` or ``jsonl``.
+        dirt: Break some rows as real logs do, and count them in the truth.
+        start: First day (UTC).
         languages: Share of the languages ``en`` and ``zh`` among users and item names; 70 % and 30 % by default.
         impressions_per_view: Rows of ranked lists per item viewed, 0 to 6; real shops log between none and many.
-        tuning: Other numbers of behaviour than the usual ones. currency: What prices are said to be in (ISO 4217).
+        tuning: Other numbers of behaviour than the usual ones.
+        currency: What prices are said to be in (ISO 4217).
         threads: Chunks of users simulated side by side.
 
     Raises:

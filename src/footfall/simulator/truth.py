@@ -7,14 +7,14 @@
 | ``items`` | an item: vector, quality, log of popularity, launch, weekly discounts |
 | ``categories`` | a leaf category: vector, log of weight, cycle, season by day |
 | ``campaigns``, ``ads`` | a campaign or advertisement and its true effect |
-| ``assignments`` | a user eligible for a campaign: treated or not, true effect on the log of the visit rate |
-| ``decisions`` | a ranked list: candidates, their weights in the policy, click probabilities once looked at |
+| ``assignments`` | a user eligible for a campaign: treated or not, effect on the log of the visit rate |
+| ``decisions`` | a ranked list: candidates, their weights in the policy, clicks expected once looked at |
 | ``letters`` | a ``support_message``: its intent |
 | ``dirt`` | a row that was broken on purpose, and how |
 
 ``parameters.json`` holds the numbers that the simulation was run with. A user's ``arrives_on`` is the local date of the
-first visit (null: a customer since before the first day), ``leaves_on`` the first date on which no visit begins any more
-(null: not within a century); returns, reviews and letters may still follow, and the shop goes on writing to them.
+first visit (null: a customer since before the first day), ``leaves_on`` the first date on which no visit begins any
+more (null: not within a century); returns, reviews and letters may still follow, and the shop goes on writing to them.
 """
 
 from __future__ import annotations
