@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 from pathlib import Path
 from typing import Any, Final
@@ -13,14 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from _log import EVENT_TYPES, Array, Piece, ShopLog, item_names, user_names
+from _questions import CODED_FILE, CODED_TABLE, NAMES_FILE
 
+from footfall.histories.columns import FIRST_CODE
 from footfall.histories.store import Histories
 from footfall.lake.tables import WrittenFile
 from footfall.lake.workspace import Workspace
 
 INGESTED_AT: Final = dt.datetime(2020, 4, 1, tzinfo=dt.UTC)
-CODED_FILE: Final = "coded.parquet"
-CODED_TABLE: Final = "coded.duckdb"
 
 _CATEGORIES: Final = tuple(
     f"{top}.{middle}"
@@ -104,16 +105,17 @@ def _visit_names(visit: Array) -> pa.Array:
 def write_coded(histories: Histories, folder: Path) -> None:
     """Write the sequence columns of compiled histories for the rivals: a Parquet file and a table of DuckDB's own.
 
-    Columns ``user`` (int32), ``ts`` (timestamp), ``type`` (int16), ``item`` (int32): the very codes that the histories
-    hold, sorted by user and time, so no rival pays for texts or for the order of the rows.
+    Columns ``user`` (int32), ``us`` (int64, UTC microseconds), ``type`` (int16), ``item`` (int32): the very codes that
+    the histories hold, sorted by user and time, so no rival pays for texts or for the order of the rows.
     """
-    schema = pa.schema([("user", pa.int32()), ("ts", pa.timestamp("us")), ("type", pa.int16()), ("item", pa.int32())])
+    schema = pa.schema([("user", pa.int32()), ("us", pa.int64()), ("type", pa.int16()), ("item", pa.int32())])
     with pq.ParquetWriter(folder / CODED_FILE, schema, compression="zstd") as out:
         for part in histories.partitions:
             user = (part.user_of_event() + part.user_base).astype(np.int32)
-            moments = np.asarray(part.timestamp_us).view("datetime64[us]")
-            columns = [user, moments, np.asarray(part.event_type), np.asarray(part.column("item"))]
-            out.write_table(pa.table(columns, schema=schema))
+            columns = [user, *(np.asarray(part.column(name)) for name in ("timestamp_us", "event_type", "item"))]
+            out.write_table(pa.table([pa.array(column) for column in columns], schema=schema))
+    names = enumerate(histories.vocabularies["event_type"].ids, FIRST_CODE)
+    (folder / NAMES_FILE).write_text(json.dumps(dict(names)), "utf-8")
     with duckdb.connect(str(folder / CODED_TABLE)) as connection:
         path = str(folder / CODED_FILE).replace("'", "''")
         connection.execute(f"CREATE TABLE events AS FROM read_parquet('{path}')")

@@ -13,13 +13,14 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_njit: Any = numba.njit  # its types differ from release to release
+
 
 def kernel(function: F) -> F:
     """Compile a loop over NumPy arrays to machine code on first use (no Python objects, no lock held)."""
-    return cast("F", numba.njit(nogil=True, cache=True)(function))
+    return cast("F", _njit(nogil=True, cache=True)(function))
 
 
 def part(function: F) -> F:
     """Compile a loop that only kernels call: no door for Python and no file of its own, so it compiles much faster."""
-    compiler = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    return cast("F", compiler(function))
+    return cast("F", _njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))

@@ -130,12 +130,15 @@ def render_table(rows: Sequence[Mapping[str, Any]], *, width: int | None = None)
     if width is None or len(rows) > MAX_TURNED or max(map(len, text.splitlines())) <= width:
         return text
     names = list(rows[0])
-    turned = [{names[0]: name, **{format_cell(row[names[0]]): row.get(name) for row in rows}} for name in names[1:]]
+    turned = [
+        {names[0]: name, **{format_cell(row[names[0]]): _named_cell(name, row.get(name)) for row in rows}}
+        for name in names[1:]
+    ]
     unique = len({format_cell(row[names[0]]) for row in rows}) == len(rows)
-    return _draw(turned) if unique and len(names) > len(rows) else text
+    return _draw(turned, turned=True) if unique and len(names) > len(rows) else text
 
 
-def _draw(rows: Sequence[Mapping[str, Any]]) -> str:
+def _draw(rows: Sequence[Mapping[str, Any]], *, turned: bool = False) -> str:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -143,13 +146,22 @@ def _draw(rows: Sequence[Mapping[str, Any]]) -> str:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     names = list(rows[0])
     for name in names:
-        numeric = all(isinstance(row.get(name), (int, float, type(None))) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        numeric = turned or all(isinstance(row.get(name), (int, float, type(None))) for row in rows)
+        table.add_column(
+            name, justify="right" if numeric and not (turned and name == names[0]) else "left", no_wrap=True
+        )
     for row in rows:
-        table.add_row(*(format_cell(row.get(name)) for name in names))
+        table.add_row(*(_named_cell(name, row.get(name)) for name in names))
     out = io.StringIO()
     Console(file=out, width=10_000, no_color=True, markup=False, emoji=False, highlight=False).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _named_cell(name: str, value: Any) -> str:
+    """Write one value of a column; shares and probabilities as percentages."""
+    if isinstance(value, float) and ("share" in name or name == "probability"):
+        return f"{value:.2%}"
+    return format_cell(value)
 
 
 def format_cell(value: Any) -> str:

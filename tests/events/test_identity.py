@@ -8,7 +8,8 @@ from footfall.events.identity import MAX_ALIAS_HOPS, REASONS, Alias, follow, rea
 
 def said(*pairs: str) -> list[Alias]:
     """Aliases written ``earlier>later``, one after another in time."""
-    return [Alias(*pair.split(">"), (i, 0, 0)) for i, pair in enumerate(pairs)]  # type: ignore[arg-type]
+    split = [pair.split(">") for pair in pairs]
+    return [Alias(previous, user, (i, 0, 0)) for i, (previous, user) in enumerate(split)]
 
 
 def test_aliases_are_followed_to_the_end() -> None:

@@ -104,11 +104,12 @@ def twin_keys() -> Callable[..., list[str]]:
         return undone, {pair: said for pair, said in newest.items() if not said["undone"]}
 
     def canonical(rows: list[Row], undone: set[tuple[str, str]], stated: dict[tuple[str, str], Row]) -> dict[str, str]:
-        said = []
+        said: list[tuple[tuple[int, int, int], tuple[str, str]]] = []
         for row in rows:
             pair = (row["anonymous_id"], row["user_id"])
             if row["event_type"] == "alias" and None not in pair and pair not in undone:
-                said.append(((row["timestamp"], row["ingested_at"], row["sequence"]), pair))
+                moment = (row["timestamp"], row["ingested_at"], row["sequence"])
+                said.append((moment, (str(pair[0]), str(pair[1]))))
         for pair, row in stated.items():
             if row["origin"] == "alias":
                 said.append(((row["linked_at"], row["ingested_at"], 0), pair))
@@ -138,7 +139,7 @@ def twin_keys() -> Callable[..., list[str]]:
             device, user = row["anonymous_id"], row["user_id"]
             if device is not None and user is not None and (device, user) not in undone:
                 moment = (row["timestamp"], row["ingested_at"], row["sequence"])
-                seen.setdefault(device, []).append((moment, ends.get(user, user)))
+                seen.setdefault(device, []).append((moment, str(ends.get(user, user))))
         for (device, user), said in stated.items():
             moment = (said["linked_at"], said["ingested_at"], -1)
             seen.setdefault(device, []).append((moment, ends.get(user, user)))

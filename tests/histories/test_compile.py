@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -199,7 +198,7 @@ def test_columns_that_say_nothing_take_no_space(shop: Workspace, put_rows: PutRo
     assert part.column("position").tolist() == [-1, -1]
 
 
-def test_a_column_that_appears_later_is_missing_before(shop: Workspace, put_rows: PutRows, decode: Decode) -> None:
+def test_a_column_that_appears_later_is_missing_before(shop: Workspace, put_rows: PutRows) -> None:
     put_rows(shop, "events", stamped([view("u", 1), view("u", 2)], START_US))
     compile_histories(shop)
     put_rows(
@@ -240,9 +239,8 @@ def test_only_new_files_are_read_and_untouched_partitions_are_the_same_files(
     touched = {memory.partition_of("u:u3", 8), memory.partition_of("u:somebody new", 8)}
     home = shop.histories_root / shop.tables.version()
     for part in range(8):
-        same = os.path.samefile(
-            home / f"part-{part:04d}/timestamp_us.npy", old_home / f"part-{part:04d}/timestamp_us.npy"
-        )
+        name = f"part-{part:04d}/timestamp_us.npy"
+        same = (home / name).samefile(old_home / name)
         assert same == (part not in touched)
     assert (after.n_users, after.n_events) == (before.n_users + 1, before.n_events + 2)
 
@@ -259,7 +257,7 @@ def test_a_grown_vocabulary_keeps_its_codes(shop: Workspace, put_rows: PutRows, 
 
 def test_items_carry_what_the_catalogue_last_said_and_new_ones_have_a_code(shop: Workspace, put_rows: PutRows) -> None:
     put_rows(shop, "events", stamped([view("u", 0, "a"), view("u", 1, "b")], START_US))
-    said = [
+    said: list[Row] = [
         {"item_id": "a", "name": "Old", "category": "x.y", "price": Decimal("5.5000"), "seen_at": START_US},
         {"item_id": "a", "name": "New", "category": None, "brand": "Acme", "seen_at": START_US + 2},
         {"item_id": "new", "name": "Unsold", "seen_at": START_US},

@@ -32,7 +32,7 @@ def judge(times: Sequence[int], types: Sequence[str] | None = None) -> bool:
 def irregular(n: int, mean_s: float, seed: int = 0) -> list[int]:
     """Moments with exponential gaps."""
     gaps = np.random.default_rng(seed).exponential(mean_s * S, n).astype(np.int64) + 1
-    return np.cumsum(gaps).tolist()
+    return [int(moment) for moment in np.cumsum(gaps)]
 
 
 def test_a_pace_no_person_keeps() -> None:

@@ -89,8 +89,10 @@ def test_nothing_at_or_after_the_cutoff_shows(decode: Decode, log: list[Row], la
 
 def test_flags_of_robots_come_from_the_past_alone() -> None:
     second = 1_000_000
-    clock = [{"user_id": "r", "timestamp": i * 60 * second, "event_type": "view_item"} for i in range(101)]
-    named = [{"user_id": "n", "timestamp": t, "event_type": "view_item", "bot": b} for t, b in ((0, None), (9, "x"))]
+    clock: list[Row] = [{"user_id": "r", "timestamp": i * 60 * second, "event_type": "view_item"} for i in range(101)]
+    named: list[Row] = [
+        {"user_id": "n", "timestamp": t, "event_type": "view_item", "bot": b} for t, b in ((0, None), (9, "x"))
+    ]
     histories = memory.from_events([*clock, *named])
     assert histories.partitions[0].user_bot.tolist() == [USER_BOT_BEHAVIOUR, USER_BOT_AGENT]
     assert as_of(histories, 9).partitions[0].user_bot.tolist() == [0, 0]
@@ -132,7 +134,7 @@ def test_a_lookback_of_zero_is_refused() -> None:
 def test_compiled_histories_are_cut_alike(tmp_path: Path, put_rows: PutRows, decode: Decode) -> None:
     shop = Workspace.init(tmp_path / "shop")
     rng = np.random.default_rng(1)
-    rows = [
+    rows: list[Row] = [
         {"user_id": f"u{u}", "timestamp": int(t), "event_type": "view_item", "item_id": f"i{i}", "sequence": n}
         for n, (u, t, i) in enumerate(zip(*rng.integers(0, [[9], [99], [5]], (3, 300)), strict=True))
     ]

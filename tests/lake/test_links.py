@@ -155,6 +155,13 @@ def test_aliases_are_followed_from_id_to_id(shop: Workspace, put: Put) -> None:
     assert whose(shop) == ["u:b"] * 4
 
 
+def test_an_alias_of_a_user_known_from_a_link_alone_is_followed(shop: Workspace, put: Put) -> None:
+    put((0, None, "d"))
+    link(shop, "d", "old name")
+    alias(shop, "old name", "ann")
+    assert whose(shop) == ["u:ann"]
+
+
 def test_two_ids_of_one_person_are_one_user_of_the_device(shop: Workspace, put: Put) -> None:
     put((0, None, "d"), *((i, f"id {i}", "d") for i in range(1, 6)))
     assert whose(shop)[0] == "a:d"  # five users: too many

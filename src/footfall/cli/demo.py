@@ -13,6 +13,9 @@ import click
 from footfall.cli._common import emit, format_option
 from footfall.cli.data import progress_bar
 
+VISITS = "event_type not in ('message_sent', 'ad_impression')"
+"""What is sent to a person is no visit of theirs."""
+
 FUNNEL = ("view_item", "add_to_cart", "begin_checkout", "purchase")
 
 
@@ -53,7 +56,7 @@ def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
     (home / ".demo").touch()
     with tempfile.TemporaryDirectory() as log:
         _say(f"1. A simulated shop of about {events:,} events (its truth is known, and kept out of the log)")
-        simulation = simulate(Path(log) / "log", events=events, seed=seed, dirt=True)
+        simulation = simulate(Path(log) / "log", events=events, seed=seed, dirt=True, currency="EUR")
         click.echo(describe(simulation))
         _say("2. Its log is read: every row is accepted, a duplicate, or rejected with a reason")
         with progress_bar(quiet=False) as progress:
@@ -61,9 +64,10 @@ def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
             shop.ingest_items([simulation.items_file])
         click.echo(report)
     _say("3. What is wrong with the data, and what was done about it")
+    shop.histories()  # compiled now, so that robots by behaviour are counted too
     click.echo(shop.check())
-    _say("4. Sessions")
-    click.echo(shop.sessions())
+    _say(f"4. Sessions: visits of people, robots left out, where {VISITS}")
+    click.echo(shop.sessions(where=VISITS, exclude_bots=True))
     _say("5. The funnel")
     click.echo(shop.funnel(FUNNEL, within="7d"))
     _say("6. The paths to purchase")

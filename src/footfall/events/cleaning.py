@@ -19,11 +19,11 @@ REASONS: Final[dict[str, str]] = {
     "too_many_columns": "the line has more columns than the header",
     "unterminated_quote": "a quoted value never ends",
     "bad_quotes": "text follows a closing quote",
-    "bad_encoding": "the line is not valid UTF-8; the whole file's encoding can be given with --encoding",
+    "bad_encoding": "the line is not text in the file's encoding, UTF-8 if not given; give another with --encoding",
     "line_too_long": "the line is longer than 1 MB",
     "bad_json": "the line is not valid JSON",
     "not_an_object": "the line is JSON, but not an object",
-    "truncated_file": "the compressed file ends in the middle; what came before was read",
+    "truncated_file": "the packed file ends in the middle; what came before was read",
     "missing_timestamp": "there is no time",
     "bad_timestamp": "the time cannot be read; its format can be given with --time-format",
     "impossible_timestamp": "the time lies before 1990",
@@ -31,9 +31,9 @@ REASONS: Final[dict[str, str]] = {
     "missing_user": "there is neither a user nor an anonymous id",
     "missing_event_type": "there is no event type",
     "missing_item": "an event about an item names none",
-    "bad_price": "the price is not a number",
+    "bad_price": "the price is not a number, or too large",
     "negative_price": "the price is below zero",
-    "bad_quantity": "the quantity is not a number",
+    "bad_quantity": "the quantity is not a number, or too large",
     "negative_quantity": "the quantity is below zero and the event is no refund",
     "bad_value": "the value is not a number, or too large",
     "negative_value": "the value is below zero and the event is no adjustment",
@@ -153,7 +153,7 @@ def _time(projection: Projection, time_format: str | None) -> str:
         return f"CAST(try_strptime({t}, {lit(time_format)}) AS TIMESTAMPTZ)"
     factor = {"s": 1_000_000, "ms": 1000, "us": 1}.get(projection.time_unit)
     if factor is not None:
-        return f"make_timestamptz(try_cast(round(try_cast({t} AS DECIMAL(28,6)) * {factor}) AS BIGINT))"
+        return f"TRY(make_timestamptz(CAST(round(CAST({t} AS DECIMAL(28,6)) * {factor}) AS BIGINT)))"
     formats = projection.time_formats
     # A text that says it is UTC needs no time zone library, which is twice as fast; the plain cast ignores any zone.
     plain = f"make_timestamptz(epoch_us(try_cast({t} AS TIMESTAMP)))"
@@ -164,7 +164,8 @@ def _time(projection: Projection, time_format: str | None) -> str:
         tries.append(f"CAST(try_strptime({t}, [{', '.join(lit(f) for f in formats)}]) AS TIMESTAMPTZ)")
     if projection.time_unit == "auto":
         tries.append(_numeric_time(t))
-    return f"coalesce({', '.join(tries)})" if len(tries) > 1 else tries[0]
+    tries.append(f"try_cast(trim({t}) AS TIMESTAMPTZ)")
+    return f"coalesce({', '.join(tries)})"
 
 
 def _numeric_time(t: str) -> str:
@@ -183,7 +184,8 @@ def _numeric_time(t: str) -> str:
 
 def _value(typed: Mapping[str, str]) -> str:
     types = ", ".join(lit(t) for t in MONEY_TYPES)
-    product = f"try_cast(({typed['price']}) * coalesce({typed['quantity']}, 1) AS DECIMAL(18,4))"
+    # TRY, for the product itself may be too large for its type.
+    product = f"TRY(CAST(({typed['price']}) * coalesce({typed['quantity']}, 1) AS DECIMAL(18,4)))"
     given = typed["value"]
     if "t_price" not in typed["price"]:
         return given

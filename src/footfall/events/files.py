@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import difflib
 import glob
-import gzip
-import io
-import json
-import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,14 +13,20 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from footfall.errors import InputError, SourceError, unknown_name
+from footfall.errors import InputError, SourceError
+from footfall.events import sniff
+from footfall.events.archives import Compression, DamagedArchiveError, TornArchiveError, compression_of, pieces
+from footfall.events.records import LINE_END
 
 Format = Literal["csv", "jsonl", "parquet"]
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 PACKED = (".gz", ".zst")
-DELIMITERS = (",", ";", "\t", "|")
 LOOK_BYTES = 1 << 18
+_LONG_LOOK_BYTES = 1 << 22
+"""How far is looked into a file whose first line is longer than ``LOOK_BYTES``."""
+
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,26 +37,29 @@ class SourceFile:
         path: Where it is.
         format: ``csv`` (any delimited text), ``jsonl`` or ``parquet``.
         compression: ``none``, ``gzip`` or ``zstd``, by its first bytes.
-        columns: Column names in order (for JSONL the keys seen in the first lines).
+        columns: Column names in order, no two the same (for JSONL the keys seen in the first lines).
         delimiter: One character; a space stands for any run of white space. Empty unless ``csv``.
-        header: Whether the first line names the columns.
+        header_lines: Lines up to and with the one that names the columns; 0 where none does.
         encoding: The text's encoding.
-        nested: Columns that hold lists or structs (Parquet only).
+        odd: Whether only the patient reader can take it: its first lines or its encoding are unusual.
+        kinds: The columns' types (Parquet only).
     """
 
     path: Path
     format: Format
-    compression: Literal["none", "gzip", "zstd"]
+    compression: Compression
     columns: tuple[str, ...]
     delimiter: str = ""
-    header: bool = True
+    header_lines: int = 0
     encoding: str = "utf-8"
-    nested: frozenset[str] = frozenset()
+    odd: bool = False
+    kinds: tuple[pa.DataType, ...] = ()
 
     @property
     def shape(self) -> tuple[object, ...]:
         """What files must share to be read by one query."""
-        return (self.format, self.compression, self.columns, self.delimiter, self.header, self.encoding, self.nested)
+        kinds = tuple(map(str, self.kinds))
+        return (self.format, self.compression, self.columns, self.delimiter, self.header_lines, self.encoding, kinds)
 
 
 def resolve(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -63,35 +69,54 @@ def resolve(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
         paths: Files, folders (searched to the bottom) and glob patterns.
 
     Returns:
-        Files in a stable order, each once; and a sentence for each file that was passed over.
+        Files in a stable order, each once, however often and under whatever path it was named; and a sentence for each
+        file that was passed over.
 
     Raises:
         InputError: A path does not exist, or nothing to read is in it.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     passed: list[str] = []
     for given in paths:
         path = Path(given)
+        if not given.strip():
+            raise InputError("a path is empty; accepted: files, folders and glob patterns")
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
-            good = [p for p in inside if _suffix(p) in SUFFIXES]
-            passed += [f"passed over {p}: {_suffix(p) or 'no'} suffix" for p in inside if _suffix(p) not in SUFFIXES]
-            if not good:
-                raise InputError(
-                    f"the folder {given} holds no file to read; accepted: {', '.join(SUFFIXES)} (.gz, .zst)"
-                )
-            found |= dict.fromkeys(good)
+            good, others = _inside(path)
+            passed += others
+        elif path.is_file():
+            good = [path]
         elif path.exists():
-            found[path] = None
+            raise InputError(f"{given} is no file (a pipe or a device); write what comes out of it to a file first")
         elif any(c in given for c in "*?["):
             good = sorted(Path(p) for p in glob.glob(given, recursive=True) if Path(p).is_file())  # noqa: PTH207 - takes absolute patterns
             if not good:
-                raise InputError(f"no file matches {given!r}")
-            found |= dict.fromkeys(good)
+                raise InputError(f"no file matches {given!r}; give files, folders or other patterns")
         else:
-            near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-            raise InputError(f"there is no file {given}; " + unknown_name("name", path.name, near[:20]))
-    return list(found), passed
+            raise InputError(_missing(path))
+        for file in good:
+            found.setdefault(file.resolve(), file)
+    return list(found.values()), passed
+
+
+def _inside(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the files of a folder that can be read, and a sentence for each that is passed over."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
+    good = [p for p in files if _suffix(p) in SUFFIXES]
+    if not good:
+        raise InputError(
+            f"the folder {folder} holds no file to read; accepted: files ending in {', '.join(SUFFIXES)}, "
+            "also with .gz or .zst after it"
+        )
+    return good, [f"passed over {p}: {_suffix(p) or 'no'} suffix" for p in files if _suffix(p) not in SUFFIXES]
+
+
+def _missing(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no file {path}: there is no folder {path.parent}; give files, folders or glob patterns"
+    near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "give files, folders or glob patterns"
+    return f"there is no file {path}; {hint}"
 
 
 def _suffix(path: Path) -> str:
@@ -113,123 +138,82 @@ def inspect(
         delimiter: Its delimiter, when the guess would be wrong; a space for any run of white space.
 
     Raises:
+        InputError: The names or the encoding cannot be used.
         SourceError: It is no table that we can read; the message says why.
     """
-    compression, head = _head(path)
+    compression, head, whole = _head(path)
     if not head:
         return None
     if head.startswith(b"PAR1"):
+        if compression != "none":
+            raise SourceError(f"{path} is a Parquet file packed once more with {compression}; unpack it first")
         return _parquet(path)
-    if encoding is None and head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    encoding = encoding or "utf-8"
-    text = _decode(path, head, encoding)
-    lines = text.lstrip("\ufeff").splitlines()
-    if len(head) == LOOK_BYTES and len(lines) > 1:
-        lines.pop()  # the last one may be cut by the look's end
-    first = next((line for line in lines if line.strip()), "")
-    if not first:
+    encoding = sniff.check_encoding(encoding) if encoding else _encoding(head)
+    text = head.removeprefix(_BOM).decode(encoding, errors="replace").removeprefix("\ufeff")
+    sniff.refuse_non_text(path, head, text)
+    lines = LINE_END.split(text)
+    if not whole and len(lines) > 1:
+        lines.pop()  # it may be cut by the look's end
+    begin = next((i for i, line in enumerate(lines) if line.strip()), None)
+    if begin is None:
         return None
-    if first.lstrip().startswith("{"):
-        return SourceFile(path, "jsonl", compression, _json_keys(lines), encoding=encoding)
-    if first.lstrip().startswith("["):
+    lines, odd = lines[begin:], encoding != "utf-8" or begin > 0
+    if sniff.is_json_lines(lines):
+        return SourceFile(path, "jsonl", compression, sniff.json_keys(path, lines), encoding=encoding, odd=odd)
+    if lines[0].lstrip().startswith("["):
         raise SourceError(f"{path} is one JSON array; give one object per line, e.g. through: jq -c '.[]' {path}")
-    delimiter = delimiter or _delimiter(path, lines)
-    columns = tuple(names) or _header(path, first, delimiter)
-    return SourceFile(path, "csv", compression, columns, delimiter, header=not names, encoding=encoding)
+    delimiter = delimiter or sniff.guess_delimiter(path, lines[0])
+    if names:
+        columns, header_lines = _given(path, names, lines, delimiter), 0
+    else:
+        cells, taken, clean = sniff.split_header(lines, delimiter)
+        columns, header_lines = sniff.name_columns(path, cells, lines[0]), begin + taken
+        odd = odd or header_lines > 1 or not clean
+    return SourceFile(path, "csv", compression, columns, delimiter, header_lines, encoding, odd)
 
 
-def _head(path: Path) -> tuple[Literal["none", "gzip", "zstd"], bytes]:
+def _head(path: Path) -> tuple[Compression, bytes, bool]:
+    """Return how a file is packed, its first bytes unpacked, and whether they are all."""
+    head = b""
+    compression: Compression = "none"
     try:
         with path.open("rb") as file:
-            start = file.read(4)
-            file.seek(0)
-            if start.startswith(b"\x1f\x8b"):
-                return "gzip", _some(gzip.GzipFile(fileobj=file))
-            if start == b"\x28\xb5\x2f\xfd":
-                return "zstd", _some(pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
-            return "none", file.read(LOOK_BYTES)
+            compression = compression_of(file.read(4))
+        for piece in pieces(path, compression):
+            head += piece
+            for enough in (LOOK_BYTES, _LONG_LOOK_BYTES):
+                if len(head) > enough and (enough == _LONG_LOOK_BYTES or b"\n" in head[:enough]):
+                    return compression, head[:enough], False
+    except TornArchiveError as error:
+        if not head:
+            raise SourceError(f"{path} cannot be unpacked: {error}, and nothing before it can be had") from None
+        return compression, head, False
+    except DamagedArchiveError as error:
+        raise SourceError(f"{path} is damaged: {error}; fetch or pack it anew") from None
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
+    return compression, head, True
 
 
-def _some(stream: gzip.GzipFile | pa.NativeFile) -> bytes:
-    """Read up to ``LOOK_BYTES``; what can be had of a torn archive."""
-    pieces: list[bytes] = []
-    try:
-        while sum(map(len, pieces)) < LOOK_BYTES:
-            piece = stream.read(1 << 14)
-            if not piece:
-                break
-            pieces.append(piece)
-    except (EOFError, OSError, zlib.error):
-        pass  # the recovery reads the rest line by line and counts the tear
-    return b"".join(pieces)[:LOOK_BYTES]
+def _encoding(head: bytes) -> str:
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32"
+    return "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
 
 
-def _decode(path: Path, head: bytes, encoding: str) -> str:
-    try:
-        text = head.decode(encoding, errors="replace")
-    except LookupError:
+def _given(path: Path, names: Sequence[str], lines: Sequence[str], delimiter: str) -> tuple[str, ...]:
+    """Check the names that the user gave for the columns."""
+    names = [name.strip() for name in names]
+    twice = [name for name, n in Counter(name.lower() for name in names).items() if n > 1]
+    if twice or not all(names):
+        wrong = f"{twice[0]!r} stands there twice" if twice else "one of them is empty"
+        raise InputError(f"--names {','.join(names)}: {wrong}; accepted: one name per column, each its own")
+    width = sniff.usual_width(lines[:1000], delimiter)
+    if width != len(names):
         raise SourceError(
-            f"unknown encoding {encoding!r}; accepted: Python's names, e.g. utf-8, latin-1, gbk"
-        ) from None
-    if "\x00" in text[:4096]:
-        raise SourceError(
-            f"{path} is not a text table (it holds zero bytes); accepted: CSV, JSONL, Parquet, gz and zst"
+            f"--names has {len(names)} names, but the lines of {path} have {width} columns ({lines[0][:60]!r})"
         )
-    return text
-
-
-def _json_keys(lines: Sequence[str]) -> tuple[str, ...]:
-    keys: dict[str, None] = {}
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            keys |= dict.fromkeys(value)
-    return tuple(keys)
-
-
-def _delimiter(path: Path, lines: Sequence[str]) -> str:
-    sample = [line for line in lines[:50] if line.strip()]
-    widths = {d: [len(row) for row in csv.reader(sample, delimiter=d)] for d in DELIMITERS}
-    best = max(DELIMITERS, key=lambda d: widths[d][0])
-    if widths[best][0] > 1:
-        return best
-    if len(sample[0].split()) > 1:
-        return " "
-    raise SourceError(
-        f"{path} has one column only ({sample[0][:60]!r}); accepted: columns divided by comma, semicolon, tab, | "
-        "or blanks, or give --delimiter"
-    )
-
-
-def _header(path: Path, first: str, delimiter: str) -> tuple[str, ...]:
-    cells = first.split() if delimiter == " " else next(csv.reader(io.StringIO(first), delimiter=delimiter))
-    cells = [cell.strip() for cell in cells]
-    if any(_is_number(cell) for cell in cells) or not any(cells):
-        raise SourceError(
-            f"the first line of {path} looks like data, not like column names ({first[:60]!r}); "
-            "name the columns with --names a,b,c"
-        )
-    seen: dict[str, int] = {}
-    names = []
-    for place, cell in enumerate(cells):
-        name = cell or f"column{place + 1}"
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
-    return tuple(names)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return sniff.unique_names(names)
 
 
 def _parquet(path: Path) -> SourceFile:
@@ -237,5 +221,5 @@ def _parquet(path: Path) -> SourceFile:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"{path} is a broken Parquet file: {str(error).splitlines()[0]}") from None
-    nested = frozenset(f.name for f in schema if pa.types.is_nested(f.type))
-    return SourceFile(path, "parquet", "none", tuple(schema.names), nested=nested)
+    columns = sniff.unique_names([name or f"column{place + 1}" for place, name in enumerate(schema.names)])
+    return SourceFile(path, "parquet", "none", columns, kinds=tuple(schema.types))

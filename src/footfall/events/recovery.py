@@ -2,26 +2,34 @@
 
 It writes a clean copy that the fast reader can take, and lists the lines that cannot be part of it. Used only for files
 with broken quotes, mixed encodings or line ends, monstrous lines, torn archives, or an encoding other than UTF-8.
+Records are copied as they are: the fast reader takes the same values out of the copy as out of the file itself.
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
+import collections
 import dataclasses
-import gzip
-import zlib
-from collections.abc import Iterator
+import itertools
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
-import pyarrow as pa
-
+from footfall.events.archives import TornArchiveError, pieces
 from footfall.events.files import SourceFile
+from footfall.events.records import BadQuoteError, Grammar, OpenQuoteError, fits
+from footfall.events.sniff import BAD_BYTES
 
-MAX_RECORD_LINES = 100
-MAX_LINE_BYTES = 1 << 20
-_READ_BYTES = 1 << 20
+MAX_RECORD_LINES: Final = 1000
+MAX_LINE_BYTES: Final = 1 << 20
+"""Longest line, and longest record of several lines, that either reader takes."""
+RAW_CHARACTERS: Final = 10_000
+BLANKS: Final = " \t\v\f"
+"""What a line may hold and still be empty, in files of lines (JSON, or columns divided by white space)."""
+
+_BOM = b"\xef\xbb\xbf"
+_ENDS = re.compile(rb"(\r\n|\n|\r)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +49,13 @@ class BadLine:
     detail: str = ""
 
 
-class _OpenQuoteError(Exception):
-    """A quoted value goes on for too long to be one."""
+@dataclasses.dataclass(frozen=True)
+class _Line:
+    """A physical line: its number, its bytes (as UTF-8) and the bytes that end it."""
+
+    number: int
+    raw: bytes
+    end: bytes
 
 
 def recover(file: SourceFile, clean: Path) -> list[BadLine]:
@@ -50,127 +63,191 @@ def recover(file: SourceFile, clean: Path) -> list[BadLine]:
 
     Args:
         file: A delimited text or JSONL file.
-        clean: Where the copy goes: UTF-8, ``\n``, no compression, the same columns.
+        clean: Where the copy goes: UTF-8, ``\n``, no compression, the same columns. A table of delimited text begins
+            with a header line; its names mean nothing.
 
     Returns:
         The lines left out, in order. Records in the copy plus these are all records of the file.
+
+    Raises:
+        DamagedArchiveError: The file is an archive whose content cannot be trusted.
+        OSError: The file cannot be read, or the copy cannot be written.
     """
     bad: list[BadLine] = []
     lines = _Lines(file, bad)
-    with clean.open("w", encoding="utf-8", newline="") as out:
+    with clean.open("wb") as out:
         if file.format == "jsonl" or file.delimiter == " ":
-            for text in lines:
-                if text.strip():
-                    out.write(text + "\n")
+            for line in lines:
+                if line.raw.strip(BLANKS.encode()):
+                    out.write(line.raw + b"\n")
         else:
+            out.write(file.delimiter.join("x" * len(file.columns)).encode() + b"\n")
             _records(file, lines, out, bad)
     return sorted(bad, key=lambda b: b.line)
 
 
 class _Lines:
-    """Physical lines of a file, decoded, with one that can be put back; bad ones go to ``bad``."""
+    """Physical lines of a file after its header, some of them put back; those that are no text go to ``bad``."""
 
     def __init__(self, file: SourceFile, bad: list[BadLine]) -> None:
-        self.number = 0
         self._bad = bad
-        self._encoding = file.encoding
+        self._header_lines = file.header_lines
         self._source = _physical(file, bad)
-        self._waiting: list[tuple[int, str]] = []
+        self._waiting: list[_Line] = []
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[_Line]:
         return self
 
-    def __next__(self) -> str:
-        if self._waiting:
-            self.number, text = self._waiting.pop(0)
-            return text
+    def __next__(self) -> _Line:
         while True:
-            self.number, raw = next(self._source)
-            if len(raw) > MAX_LINE_BYTES:
-                self._bad.append(BadLine(self.number, "line_too_long", _printable(raw), f"{len(raw):,} bytes"))
+            line = self._waiting.pop() if self._waiting else next(self._source)
+            if line.number <= self._header_lines:
+                continue
+            if len(line.raw) > MAX_LINE_BYTES:
+                self._bad.append(BadLine(line.number, "line_too_long", printable(line.raw), f"over {MAX_LINE_BYTES:,}"))
                 continue
             try:
-                text = raw.decode("utf-8")
+                line.raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                self._bad.append(BadLine(self.number, "bad_encoding", _printable(raw), f"byte {error.start + 1}"))
+                self._bad.append(BadLine(line.number, "bad_encoding", printable(line.raw), f"byte {error.start + 1}"))
                 continue
-            return text.lstrip("\ufeff") if self.number == 1 else text
+            return line
 
-    def put_back(self, lines: list[tuple[int, str]]) -> None:
+    def put_back(self, lines: Sequence[_Line]) -> None:
         """Give lines back, to be read again first."""
-        self._waiting = lines + self._waiting
+        self._waiting += reversed(lines)
 
 
-def _records(file: SourceFile, lines: _Lines, out: IO[str], bad: list[BadLine]) -> None:
-    writer = csv.writer(out, delimiter=file.delimiter, lineterminator="\n")
-    while True:
-        taken: list[tuple[int, str]] = []
-        reader = csv.reader(_feed(lines, taken), delimiter=file.delimiter, strict=True)
+def _records(file: SourceFile, lines: _Lines, out: IO[bytes], bad: list[BadLine]) -> None:
+    delimiter, width = file.delimiter.encode(), len(file.columns)
+    grammar = Grammar(file.delimiter)
+    for line in lines:
+        if not line.raw:
+            continue
+        if b'"' not in line.raw and line.raw.count(delimiter) == width - 1:
+            out.write(line.raw + b"\n")
+            continue
+        taken = [line]
         try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except (_OpenQuoteError, csv.Error) as error:
-            number, text = taken[0]
-            open_quote = isinstance(error, _OpenQuoteError) or "unexpected end of data" in str(error)
-            reason = "unterminated_quote" if open_quote else "bad_quotes"
-            bad.append(BadLine(number, reason, text[:10_000], str(error)))
-            lines.put_back(taken[1:])
-            continue
-        if not row:
-            continue
-        if len(row) == len(file.columns):
-            writer.writerow(row)
+            values = _values(grammar, lines, taken)
+        except OpenQuoteError as error:
+            reason, detail = "unterminated_quote", str(error)
+        except BadQuoteError as error:
+            reason, detail = "bad_quotes", str(error)
         else:
-            reason = "missing_columns" if len(row) < len(file.columns) else "too_many_columns"
-            raw = "\n".join(text for _, text in taken)
-            bad.append(BadLine(taken[0][0], reason, raw[:10_000], f"{len(row)} of {len(file.columns)} columns"))
+            if fits(values, width):
+                out.write(b"".join(part.raw + part.end for part in taken[:-1]) + taken[-1].raw + b"\n")
+                continue
+            reason = "missing_columns" if len(values) < width else "too_many_columns"
+            detail = f"{len(values)} of {width} columns"
+            if len(taken) > 1:
+                # Its quotes are wrong rather than its columns: what it swallowed may be whole lines.
+                reason, detail = "unterminated_quote", f"{detail}, if it goes on to line {taken[-1].number}"
+        bad.append(BadLine(line.number, reason, printable(line.raw), detail))
+        lines.put_back(taken[1:])
 
 
-def _feed(lines: _Lines, taken: list[tuple[int, str]]) -> Iterator[str]:
-    size = 0
-    for text in lines:
-        taken.append((lines.number, text))
-        size += len(text)
-        if len(taken) > MAX_RECORD_LINES or size > MAX_LINE_BYTES:
-            raise _OpenQuoteError(f"still open after {len(taken)} lines")
-        yield text + "\n"
-
-
-def _physical(file: SourceFile, bad: list[BadLine]) -> Iterator[tuple[int, bytes]]:
-    r"""Yield numbered lines as UTF-8 bytes; ``\n``, ``\r\n`` and lone ``\r`` end a line."""
-    number, rest = 0, b""
-    decoder = None if file.encoding == "utf-8" else codecs.getincrementaldecoder(file.encoding)("backslashreplace")
-    for piece in _bytes(file, bad):
-        data = piece if decoder is None else decoder.decode(piece).encode()
-        buffer = rest + data
-        hold = b"\r" if buffer.endswith(b"\r") else b""  # its \n may be in the next piece
-        parts = buffer[: len(buffer) - len(hold)].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        rest = parts.pop() + hold
-        for part in parts:
-            number += 1
-            yield number, part
-    tail = rest.rstrip(b"\r")
-    if tail:
-        yield number + 1, tail
-    for i, line in enumerate(bad):
-        if line.reason == "truncated_file":
-            bad[i] = dataclasses.replace(line, line=number + 2)
-
-
-def _bytes(file: SourceFile, bad: list[BadLine]) -> Iterator[bytes]:
-    with file.path.open("rb") as raw:
-        stream: IO[bytes] | gzip.GzipFile | pa.NativeFile = raw
-        if file.compression == "gzip":
-            stream = gzip.GzipFile(fileobj=raw)
-        elif file.compression == "zstd":
-            stream = pa.CompressedInputStream(pa.PythonFile(raw), "zstd")
+def _values(grammar: Grammar, lines: _Lines, taken: list[_Line]) -> list[str]:
+    """Read a record to its end; ``taken`` grows by the lines it needs."""
+    text = taken[0].raw.decode()
+    size, before = len(taken[0].raw), taken[0].end
+    closes = True
+    while True:
         try:
-            while piece := stream.read(_READ_BYTES if file.compression == "none" else 1 << 14):
-                yield piece
-        except (EOFError, OSError, zlib.error) as error:
-            bad.append(BadLine(0, "truncated_file", "", str(error)))
+            if closes:
+                return grammar.values(text)
+        except OpenQuoteError:
+            pass
+        line = next(lines, None)
+        if line is None:
+            raise OpenQuoteError("still open at the end of the file")
+        taken.append(line)
+        size += len(before) + len(line.raw)
+        if len(taken) > MAX_RECORD_LINES or size > MAX_LINE_BYTES:
+            raise OpenQuoteError(f"still open after {len(taken)} lines")
+        text += before.decode() + line.raw.decode()
+        before, closes = line.end, b'"' in line.raw
 
 
-def _printable(raw: bytes) -> str:
-    return raw[:10_000].decode("utf-8", errors="backslashreplace")
+def _physical(file: SourceFile, bad: list[BadLine]) -> Iterator[_Line]:
+    r"""Yield all lines as UTF-8 bytes; ``\n``, ``\r\n`` and lone ``\r`` end a line."""
+    number, rest = 0, b""
+    try:
+        for piece in _utf8(file):
+            buffer = rest + piece
+            hold = b"\r" if buffer.endswith(b"\r") else b""  # its \n may be in the next piece
+            body = buffer[: len(buffer) - len(hold)]
+            if b"\r" in body:
+                *parts, rest = _ENDS.split(body)
+                ended = zip(parts[::2], parts[1::2], strict=True)
+            else:
+                *parts, rest = body.split(b"\n")
+                ended = zip(parts, [b"\n"] * len(parts), strict=True)
+            for raw, end in ended:
+                number += 1
+                yield _Line(number, raw, end)
+            # Of a line that never ends, no more is kept than shows that it is too long.
+            rest = rest[: MAX_LINE_BYTES + 1] + hold
+    except TornArchiveError as error:
+        bad.append(BadLine(number + 1, "truncated_file", printable(rest), str(error)))
+        return
+    if rest:
+        yield _Line(number + 1, rest.rstrip(b"\r"), b"\r" if rest.endswith(b"\r") else b"")
+
+
+def _utf8(file: SourceFile) -> Iterator[bytes]:
+    """Yield a file's content as UTF-8, without its byte order mark; bytes that are no text come out as no UTF-8."""
+    first = True
+    if file.encoding == "utf-8":
+        for piece in pieces(file.path, file.compression):
+            yield piece.removeprefix(_BOM) if first else piece
+            first = False
+        return
+    decoder = codecs.getincrementaldecoder(file.encoding)(BAD_BYTES)
+    for piece in pieces(file.path, file.compression):
+        text = decoder.decode(piece)
+        yield (text.removeprefix("\ufeff") if first else text).encode("utf-8", "surrogatepass")
+        first = first and not text
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+
+
+def printable(raw: bytes) -> str:
+    r"""Return the beginning of a line as text; bytes that are none as ``\xNN``."""
+    text = raw[: 4 * RAW_CHARACTERS].decode("utf-8", errors="backslashreplace")
+    # A byte that another encoding could not read came here as a surrogate, in the three bytes UTF-8 would need for it.
+    text = _MARKED.sub(lambda m: f"\\x{(int(m[1], 16) & 3) << 6 | int(m[2], 16) & 63:02x}", text)
+    return text[:RAW_CHARACTERS]
+
+
+_MARKED = re.compile(r"\\xed\\x(b[0-3])\\x([89ab][0-9a-f])")
+
+
+def locate(file: SourceFile, starts: Sequence[int]) -> list[tuple[int, bytes]]:
+    """Return the number and the bytes of the lines that begin at some places.
+
+    Args:
+        file: A text file.
+        starts: Offsets into its content, unpacked, in order; each of the line's first byte, or of the line end before.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    found: list[tuple[int, bytes]] = []
+    waiting = collections.deque(starts)
+    feeds = returns = base = 0
+    buffer = b""
+    for piece in itertools.chain(pieces(file.path, file.compression), [None]):
+        buffer += piece or b""
+        while waiting and waiting[0] - base <= len(buffer):
+            place = waiting[0] - base
+            place += len(buffer[place : place + 2]) - len(buffer[place : place + 2].lstrip(b"\r\n"))
+            end = _ENDS.search(buffer, place)
+            if end is None and piece is not None and len(buffer) - place <= MAX_LINE_BYTES:
+                break
+            before = feeds + buffer.count(b"\n", 0, place) or returns + buffer.count(b"\r", 0, place)
+            found.append((before + 1, buffer[place : end.start() if end else len(buffer)]))
+            waiting.popleft()
+        gone = min(waiting[0] - base, len(buffer)) if waiting else len(buffer)
+        feeds, returns = feeds + buffer.count(b"\n", 0, gone), returns + buffer.count(b"\r", 0, gone)
+        base, buffer = base + gone, buffer[gone:]
+    return found

@@ -90,12 +90,11 @@ class Calendar:
         else:
             first = period if unit == "day" else period * 7 - 3
         wall = int(first) * US_PER_DAY
-        moments, offsets = self._offsets
-        best = min(wall - int(o) for o in offsets) if len(offsets) else wall
-        for moment, offset in zip(moments.tolist(), offsets.tolist(), strict=True):
-            if wall - offset >= moment:
-                best = wall - offset
-        return best
+        moments, offsets = (values.tolist() for values in self._offsets)
+        until = [*moments[1:], np.iinfo(np.int64).max]
+        # Midnight may be skipped (then the day begins at the change) or come twice (then it begins at the first).
+        firsts = (max(wall - o, m) for m, o in zip(moments, offsets, strict=True))
+        return int(next(first for first, end in zip(firsts, until, strict=True) if first < end))
 
     def label(self, period: int, unit: Unit) -> str:
         """Write a period: ``2019-10-01``, ``2019-W40`` or ``2019-10``.

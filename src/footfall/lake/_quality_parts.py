@@ -82,7 +82,7 @@ class ColumnQuality:
         if self.kind == "text":
             return "-" if self.longest is None else f"{self.shortest} to {self.longest} characters"
         if self.kind == "time":
-            return "-" if self.first is None else f"{self.first} to {self.last}"
+            return "-" if self.first is None else f"{self.first[:19]}Z to {(self.last or '')[:19]}Z"
         return "-" if self.low is None else f"{format_cell(self.low)} to {format_cell(self.high)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,18 +78,20 @@ class QualityReport(Result):
         return dataclasses.replace(self, findings=tuple(found))
 
     def __str__(self) -> str:
-        """Draw the report: totals, columns, outliers, findings."""
-        parts = [
-            self.headline(),
-            render_table(self._total_rows()),
-            render_table([_column_row(c) for c in self.columns if c.distinct]),
-        ]
-        empty = [c.column for c in self.columns if not c.distinct]
-        if empty and self.totals.rows:
-            parts.append(f"without any value: {', '.join(empty)}")
+        """Draw the report: totals, columns, outliers, rejects, the catalogue, findings."""
+        parts = [self.headline(), render_table(self._total_rows())]
+        shown = [c for c in self.columns if c.distinct]
+        if shown:
+            empty = [c.column for c in self.columns if not c.distinct]
+            parts += [render_table([_column_row(c) for c in shown]), _listed("without any value", empty)]
         if self.outliers:
             parts.append(render_table([_outlier_row(o) for o in self.outliers]))
-        parts.append(render_table([_finding_row(f) for f in self.findings]) if self.findings else "no findings")
+        if self.rejects:
+            parts.append(render_table([_reject_row(r) for r in self.rejects]))
+        if self.items.items:
+            lacking = [f"{c.column} {c.missing_share:.1%}" for c in self.items.columns if c.missing]
+            parts.append(_listed(f"catalogue: {self.items.items:,} items; missing", lacking))
+        parts.append("\n".join(_finding_lines(f) for f in self.findings) or "no findings")
         return "\n\n".join(parts)
 
     def _total_rows(self) -> list[dict[str, Any]]:
@@ -100,6 +103,10 @@ class QualityReport(Result):
         ]
 
 
+def _listed(title: str, names: Sequence[str]) -> str:
+    return textwrap.fill(f"{title}: {', '.join(names) or 'nothing'}", 110, subsequent_indent="  ")
+
+
 def _column_row(column: ColumnQuality) -> dict[str, Any]:
     return {
         "column": column.column,
@@ -108,7 +115,7 @@ def _column_row(column: ColumnQuality) -> dict[str, Any]:
         "holes": column.holes,
         "distinct": f"{'' if column.distinct_exact else '~'}{column.distinct:,}",
         "range": column.range_text(),
-        "psi": column.psi,
+        "psi": "-" if column.psi is None else f"{column.psi:.3f}",
         "drift": column.drift,
     }
 
@@ -125,12 +132,19 @@ def _outlier_row(outlier: OutlierQuality) -> dict[str, Any]:
     }
 
 
-def _finding_row(finding: Finding) -> dict[str, Any]:
+def _reject_row(reject: RejectQuality) -> dict[str, Any]:
+    line = "" if reject.line is None else f":{reject.line}"
+    text = (reject.raw or "").replace("\n", " ")
     return {
-        "finding": finding.severity,
-        "column": finding.column,
-        "what": finding.what,
-        "rows": finding.rows,
-        "share": "-" if finding.share is None else f"{finding.share:.2%}",
-        "done": finding.done,
+        "rejected for": reject.reason,
+        "rows": reject.rows,
+        "such as": f"{reject.file}{line}",
+        "saying": text if len(text) <= 80 else f"{text[:79]}…",
     }
+
+
+def _finding_lines(finding: Finding) -> str:
+    about = f"{finding.column}: " if finding.column else ""
+    share = "" if finding.share is None else f" ({finding.share:.2%})"
+    count = f" - {finding.rows:,}{share}" if finding.rows else ""
+    return f"{finding.severity:<8} {about}{finding.what}{count}\n         {finding.done}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from footfall.events.cleaning import MONEY_TYPES
+from footfall.events.identity import ALIAS_EVENT
 from footfall.lake._quality_parts import Finding, Severity
 from footfall.lake._quality_report import QualityReport
 from footfall.results import format_cell
@@ -29,11 +31,12 @@ HOUR_SHARE: Final = 0.05
 BOTS_WARNING: Final = 0.2
 UNKNOWN_WARNING: Final = 0.05
 
-_FILL = (
+_FEW: Final = 5
+_FILL: Final = (
     "kept as missing; features.impute fills it in features (mean, median, interpolation, a model), never in the lake"
 )
-_HOLE = "kept as missing; it has a code of its own in the histories"
-_CATALOGUE = "kept; read the catalogue with: footfall items FILES"
+_HOLE: Final = "kept as missing; it has a code of its own in the histories"
+_CATALOGUE: Final = "kept; read the catalogue with: footfall items FILES"
 
 
 def findings(report: QualityReport, *, zeros: Mapping[str, int], currency: str) -> list[Finding]:
@@ -91,15 +94,17 @@ def _duplicates(report: QualityReport) -> Iterator[Finding]:
 
 
 def _missing(report: QualityReport) -> Iterator[Finding]:
+    totals = report.totals
+    if totals.without_user:
+        share = totals.without_user / totals.rows
+        what = f"events without a user, of {totals.anonymous:,} anonymous ids"
+        done = "kept under their anonymous ids; links join those to users when histories are compiled"
+        yield Finding("info", "user_id", what, totals.without_user, share, done)
     for column in report.columns:
         filled = report.totals.rows - column.missing
         if column.holes:
             share = column.holes / (filled + column.holes)
             done = _FILL if column.kind == "number" else _HOLE
-            if column.column == "user_id":
-                done = "kept under the anonymous id; links join it to a user when histories are compiled"
-            if column.column == "anonymous_id":
-                done = "kept under the user id"
             what = "missing in events of a kind that mostly has it"
             yield Finding(_level(share, HOLES_WARNING), column.column, what, column.holes, share, done)
         first, second = column.missing_first, column.missing_second
@@ -148,8 +153,8 @@ def _drift(report: QualityReport) -> Iterator[Finding]:
 def _days(report: QualityReport) -> Iterator[Finding]:
     days = report.days
     if days.empty:
-        more = ", ..." if days.empty > len(days.examples) else ""
-        what = f"days without events ({days.timezone}): {', '.join(days.examples)}{more}"
+        more = ", ..." if days.empty > _FEW else ""
+        what = f"days without events ({days.timezone}): {', '.join(days.examples[:_FEW])}{more}"
         done = "nothing is filled in; if the shop was open on them, files are missing: ingest them"
         yield Finding("warning", "timestamp", what, days.empty, days.empty / days.days, done)
 
@@ -204,7 +209,7 @@ def _bots(report: QualityReport) -> Iterator[Finding]:
 def _kinds(report: QualityReport, currency: str) -> Iterator[Finding]:
     """Say what is odd about event types and currencies."""
     types, rows = report.totals.event_types, max(report.totals.rows, 1)
-    odd = {name: n for name, n in types.items() if name not in EVENT_TYPES}
+    odd = {name: n for name, n in types.items() if name not in {*EVENT_TYPES, *MONEY_TYPES, ALIAS_EVENT}}
     if odd:
         n = sum(odd.values())
         done = "kept as they are; analyses know them by these names"

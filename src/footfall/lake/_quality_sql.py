@@ -19,11 +19,11 @@ QUARTER_US: Final = 900 * US_PER_S
 """Times are grouped by the quarter of an hour: every zone's offset is a multiple of it, so quarters add up to days."""
 
 ESTIMATED: Final = (
-    "session_id", "decision_id", "text", "properties", "ip", "user_agent", "timestamp", "sequence",
+    "decision_id", "text", "properties", "ip", "user_agent", "timestamp", "sequence",
 )  # fmt: skip
 """Columns whose distinct values are estimated: counting long or nearly unique values costs more than it tells."""
 
-COUNTED: Final = ("user_id", "anonymous_id", "order_id")
+COUNTED: Final = ("user_id", "anonymous_id", "order_id", "session_id")
 """Ids counted exactly."""
 
 Row = Mapping[str, Any]

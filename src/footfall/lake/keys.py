@@ -142,6 +142,7 @@ def _follow_aliases(run: Engine, when: str) -> None:
             UNION ALL SELECT anonymous_id, user_id, epoch_us(linked_at), epoch_us(ingested_at), 0
             FROM stated_{when} WHERE origin = {lit(ALIAS_EVENT)} AND NOT undone)
         SELECT * FROM said WHERE previous IN (SELECT user_id FROM said)
+            OR previous IN (SELECT user_id FROM stated_{when})
             OR previous IN (SELECT user_id FROM seen_{when} WHERE user_id IS NOT NULL)""")
     previous, user, *moment = (column.to_pylist() for column in table.columns)
     ends = follow(Alias(p, u, m) for p, u, m in zip(previous, user, zip(*moment, strict=True), strict=True))

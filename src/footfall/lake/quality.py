@@ -6,15 +6,13 @@ The lake is never changed by it: bad rows were rejected when they were ingested,
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 from footfall.events.cleaning import REASONS
 from footfall.lake import _quality_ingests as ingests
 from footfall.lake import _quality_sql as sql
 from footfall.lake import _quality_stats as stats
+from footfall.lake import _quality_sums as sums
 from footfall.lake import _quality_values as values
 from footfall.lake._quality_parts import (
     BotQuality,
@@ -29,7 +27,6 @@ from footfall.lake._quality_parts import (
     ItemsQuality,
     Kind,
     Moment,
-    MoneySum,
     OutlierQuality,
     RejectQuality,
     RobotUsers,
@@ -37,13 +34,11 @@ from footfall.lake._quality_parts import (
 from footfall.lake._quality_report import QualityReport
 from footfall.lake._quality_rules import findings
 from footfall.lake.engine import Engine
-from footfall.lake.report import Totals
 from footfall.lake.workspace import Workspace
 from footfall.schema import EVENT_COLUMNS
 
 __all__ = ["Finding", "QualityReport", "RobotUsers", "check"]
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MOST_INGESTS = 100
 _MOST_EXAMPLES = 20
 
@@ -84,25 +79,25 @@ class _Check:
         if halves is not None:
             self._values(present, halves)
         duplicates, batches = self._ingests(present)
-        moments = [Moment(_iso(m["t"]) or "", m["n"], m["users"]) for m in ingests.shared_moments(self.run, rows)]
+        moments = [Moment(sums.iso(m["t"]) or "", m["n"], m["users"]) for m in ingests.shared_moments(self.run, rows)]
         late = sum(b.late for b in batches)
         clock = ClockQuality(
             clock.far_before, clock.far_after, ranges["future"], late, clock.midnight, clock.whole_hour, moments
         )
-        money = _money(types)
+        money = sums.money_sums(types)
         rejects = [
             RejectQuality(
                 r["reason"], REASONS.get(r["reason"], ""), r["n"], r["file"], r["line"], r["detail"], r["raw"]
             )
             for r in sql.rejects(self.run)
         ]
-        totals = _totals(types, ids, self.distinct, money, (ranges.get("l:timestamp"), ranges.get("h:timestamp")))
+        totals = sums.sum_up(types, ids, self.distinct, money, (ranges.get("l:timestamp"), ranges.get("h:timestamp")))
         who = ids["user_id"] + ids["lonely"]
         bots = BotQuality(
             ids["bot_events"],
-            _share(ids["bot_events"], rows),
+            sums.share(ids["bot_events"], rows),
             ids["bot_users"],
-            _share(ids["bot_users"], who),
+            sums.share(ids["bot_users"], who),
             self.robots,
         )
         report = QualityReport(
@@ -110,7 +105,7 @@ class _Check:
             totals=totals,
             money=money,
             findings=(),
-            columns=self._columns(known, ranges, _holes(types)),
+            columns=self._columns(known, ranges, sums.count_holes(types)),
             outliers=self.outliers,
             drift=sorted(self.drift.values(), key=lambda d: (-d.psi, d.column)),
             days=days,
@@ -135,11 +130,17 @@ class _Check:
         have = {r["day"] for r in inside}
         low, high = inside[0]["day"], inside[-1]["day"]
         empty = (day for day in range(low, high + 1) if day not in have)
-        examples = [_date(day) for day, _ in zip(empty, range(_MOST_EXAMPLES), strict=False)]
+        examples = [sums.date(day) for day, _ in zip(empty, range(_MOST_EXAMPLES), strict=False)]
         start, end = inside[0]["first_us"], inside[-1]["last_us"]
         halves = sql.Halves(start, start + (end - start) // 2, end)
         days = DaysQuality(
-            zone, _date(low), _date(high), _iso(halves.middle_us), high - low + 1, high - low + 1 - len(have), examples
+            zone,
+            sums.date(low),
+            sums.date(high),
+            sums.iso(halves.middle_us),
+            high - low + 1,
+            high - low + 1 - len(have),
+            examples,
         )
         clock = ClockQuality(
             far_before=sum(r["n"] for r in rows[:first]),
@@ -210,11 +211,11 @@ class _Check:
             note = noted.batches.get((row["came"], row["source"]))
             batches.append(
                 IngestQuality(
-                    ingested_at=_iso(row["came"]) or "",
+                    ingested_at=sums.iso(row["came"]) or "",
                     source=row["source"],
                     rows=row["n"],
-                    first=_iso(row["first_us"]),
-                    last=_iso(row["last_us"]),
+                    first=sums.iso(row["first_us"]),
+                    last=sums.iso(row["last_us"]),
                     late=row["late"],
                     copies=copies.pop(row["came"], 0),
                     duplicates=note[0] if note else None,
@@ -239,14 +240,14 @@ class _Check:
                     column=name,
                     kind=kind,
                     missing=missing,
-                    missing_share=_share(missing, n),
+                    missing_share=sums.share(missing, n),
                     holes=holes.get(name, 0),
                     distinct=self.distinct[name] if name in self.distinct else int(ranges.get(f"d:{name}", 0)),
                     distinct_exact=name not in sql.ESTIMATED,
                     low=low if kind == "number" else None,
                     high=high if kind == "number" else None,
-                    first=_iso(low) if kind == "time" else None,
-                    last=_iso(high) if kind == "time" else None,
+                    first=sums.iso(low) if kind == "time" else None,
+                    last=sums.iso(high) if kind == "time" else None,
                     shortest=low if kind == "text" else None,
                     longest=high if kind == "text" else None,
                     missing_first=halves[0],
@@ -265,68 +266,3 @@ class _Check:
         known = sql.known_items(self.run)
         columns = [ItemColumnQuality(c, row[f"m:{c}"], row[f"m:{c}"] / n, row[f"d:{c}"]) for c in names]
         return ItemsQuality(row["rows"], n, columns, known["unknown_items"], known["unknown_events"], known["unused"])
-
-
-def _money(types: Sequence[sql.Row]) -> list[MoneySum]:
-    sums: dict[str | None, dict[str, Decimal]] = {}
-    for row in types:
-        if row["value"] is not None and row["event_type"] in {"purchase", "refund", "adjustment"}:
-            sums.setdefault(row["money"], {})[row["event_type"]] = Decimal(row["value"])
-    found = []
-    for currency, by_type in sums.items():
-        bought, back, more = (by_type.get(t, Decimal(0)) for t in ("purchase", "refund", "adjustment"))
-        found.append(MoneySum(currency, bought, back, more, bought - back + more))
-    return sorted(found, key=lambda m: (-m.net, m.currency or ""))
-
-
-def _totals(
-    types: Sequence[sql.Row],
-    ids: sql.Row,
-    distinct: Mapping[str, int],
-    money: Sequence[MoneySum],
-    span_us: tuple[int | None, int | None],
-) -> Totals:
-    by_type: Counter[str] = Counter()
-    for row in types:
-        by_type[row["event_type"] or "(none)"] += row["n"]
-    return Totals(
-        rows=by_type.total(),
-        users=ids["user_id"],
-        anonymous=ids["lonely"],
-        items=distinct.get("item_id", 0),
-        orders=ids["order_id"],
-        without_user=sum(row["without_user"] for row in types),
-        refunds=by_type["refund"],
-        value=float(sum((m.net for m in money), Decimal(0))),
-        first=_iso(span_us[0]),
-        last=_iso(span_us[1]),
-        event_types=dict(sorted(by_type.items(), key=lambda kv: (-kv[1], kv[0]))),
-    )
-
-
-def _holes(types: Sequence[sql.Row]) -> dict[str, int]:
-    """Return, per column, the missing values in events of types at least half of which have one."""
-    rows: Counter[str | None] = Counter()
-    known: dict[str | None, Counter[str]] = {}
-    for row in types:
-        rows[row["event_type"]] += row["n"]
-        mine = known.setdefault(row["event_type"], Counter())
-        mine.update({name[2:]: n for name, n in row.items() if name.startswith("c:")})
-    holes: Counter[str] = Counter()
-    for kind, n in rows.items():
-        for column, have in known[kind].items():
-            if 2 * have >= n:
-                holes[column] += n - have
-    return holes
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
-
-
-def _iso(moment_us: int | None) -> str | None:
-    return None if moment_us is None else (_EPOCH + dt.timedelta(microseconds=moment_us)).isoformat()
-
-
-def _date(day: int) -> str:
-    return (_EPOCH + dt.timedelta(days=day)).date().isoformat()

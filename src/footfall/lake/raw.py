@@ -7,29 +7,32 @@ where the format has lines of its own, else null), ``_bad`` (why the line cannot
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from footfall.errors import SourceError
+from footfall.events.archives import DamagedArchiveError, is_torn
 from footfall.events.files import SourceFile
 from footfall.events.readers._base import lit, q
-from footfall.events.recovery import BadLine, recover
+from footfall.events.recovery import BLANKS, MAX_LINE_BYTES, RAW_CHARACTERS, BadLine, locate, printable, recover
 from footfall.lake.engine import Engine, sql_list
 
-_COUNTABLE = ("MISSING COLUMNS", "TOO MANY COLUMNS")
+_REASON: Final = {"MISSING COLUMNS": "missing_columns", "TOO MANY COLUMNS": "too_many_columns"}
 """What the fast CSV reader reports line by line without touching its neighbours; all else goes to the patient one."""
 
-_REASON = {"MISSING COLUMNS": "missing_columns", "TOO MANY COLUMNS": "too_many_columns"}
-
-
-_NO_LINE = "NULL::BIGINT AS _line, NULL::VARCHAR AS _detail"
-_NO_TEXT = f"NULL::VARCHAR AS _text, NULL::VARCHAR AS _bad, {_NO_LINE}"
+_NO_LINE: Final = "NULL::BIGINT AS _line, NULL::VARCHAR AS _detail"
+_NO_TEXT: Final = f"NULL::VARCHAR AS _text, NULL::VARCHAR AS _bad, {_NO_LINE}"
+_BLANKS: Final = " || ".join(f"chr({ord(c)})" for c in BLANKS)
+_LIMITS: Final = f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, hive_partitioning = false"
+_FILE: Final = "_footfall_file"
+"""What the readers call the column with the file's name, until we call it ``_file``."""
 
 
 class RawFiles:
@@ -42,30 +45,60 @@ class RawFiles:
             engine: Where they will be read.
             files: Files of one shape.
             columns: The columns wanted; for JSONL more than the look at the first lines may have found.
+
+        Raises:
+            SourceError: A file is damaged, or is gone.
         """
         self._engine = engine
         self._files = list(files)
         self.columns = tuple(columns)
-        self._names = {str(f.path): str(f.path) for f in files}
         self.inputs = tuple(files)
         self._broken: list[tuple[SourceFile, BadLine]] = []
-        if files[0].encoding != "utf-8":
-            self.mend(range(len(self._files)))
+        self._mended: set[int] = set()
+        odd = []
+        for i, file in enumerate(files):
+            with _readable(file):
+                if file.odd or (file.compression != "none" and is_torn(file.path, file.compression)):
+                    odd.append(i)
+            if i not in odd and (set(str(file.path)) & set("*?[") or str(file.path).startswith("~")):
+                # The engine would take the name for a pattern.
+                link = engine.scratch / f"link-{i}"
+                link.unlink(missing_ok=True)
+                link.symlink_to(file.path.resolve())
+                self._files[i] = dataclasses.replace(file, path=link)
+        self.mend(odd)
 
     @property
     def format(self) -> str:
         """The files' format."""
         return self._files[0].format
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Path of a copy or a link that is read to the file that it stands for."""
+        pairs = zip(self._files, self.inputs, strict=True)
+        return {str(now.path): str(given.path) for now, given in pairs if now.path != given.path}
+
     def mend(self, which: Sequence[int]) -> None:
-        """Replace some files by clean copies made line by line; the lines left out are kept apart."""
+        """Replace some files by clean copies made line by line; the lines left out are kept apart.
+
+        Args:
+            which: Their places among the files.
+
+        Raises:
+            SourceError: A file is damaged, or is gone.
+        """
         for i in which:
-            file = self._files[i]
+            if i in self._mended:
+                continue
+            self._mended.add(i)
+            file = self.inputs[i]
             clean = self._engine.scratch / f"clean-{i}"
-            self._broken += [(file, bad) for bad in recover(file, clean)]
-            self._names[str(clean)] = str(file.path)
+            with _readable(file):
+                self._broken += [(file, bad) for bad in recover(file, clean)]
+            header_lines = int(file.format == "csv" and file.delimiter != " ")
             self._files[i] = dataclasses.replace(
-                file, path=clean, compression="none", header=file.header and file.format == "csv", encoding="utf-8"
+                file, path=clean, compression="none", header_lines=header_lines, encoding="utf-8", odd=False
             )
 
     def relation(self) -> str:
@@ -85,49 +118,51 @@ class RawFiles:
         typed = ", ".join(f"{lit(c)}: 'VARCHAR'" for c in first.columns)
         shown = ", ".join(q(c) for c in self.columns)
         return (
-            f"SELECT {shown}, filename AS _file, {_NO_TEXT} FROM read_csv({sql_list(paths)}, "
-            f"auto_detect = false, header = {str(first.header).lower()}, delim = {lit(first.delimiter)}, "
-            f"quote = '\"', escape = '\"', columns = {{{typed}}}, filename = true, store_rejects = true, "
-            f"compression = {lit(first.compression)})"
+            f"SELECT {shown}, {_FILE} AS _file, {_NO_TEXT} FROM read_csv({sql_list(paths)}, auto_detect = false, "
+            f"header = {str(first.header_lines > 0).lower()}, delim = {lit(first.delimiter)}, quote = '\"', "
+            f"escape = '\"', columns = {{{typed}}}, compression = {lit(first.compression)}, filename = '{_FILE}', "
+            f"{_LIMITS})"
         )
 
-    def _lines(self, paths: Sequence[str], file: SourceFile, *, header: bool) -> str:
+    def _lines(self, paths: Sequence[str], file: SourceFile) -> str:
         """Return the SQL that reads whole lines; U+0001 can stand in no line of text or JSON, so nothing is cut."""
         return (
-            f"SELECT line, filename AS _file FROM read_csv({sql_list(paths)}, auto_detect = false, "
-            f"header = {str(header).lower()}, delim = '\x01', quote = '', escape = '', "
-            f"columns = {{'line': 'VARCHAR'}}, filename = true, store_rejects = true, "
-            f"compression = {lit(file.compression)}) WHERE trim(line) <> ''"
+            f"SELECT line, {_FILE} AS _file FROM read_csv({sql_list(paths)}, auto_detect = false, "
+            f"header = {str(file.header_lines > 0).lower()}, delim = '\x01', quote = '', escape = '', "
+            f"columns = {{'line': 'VARCHAR'}}, compression = {lit(file.compression)}, filename = '{_FILE}', {_LIMITS}) "
+            f"WHERE trim(line, {_BLANKS}) <> ''"
         )
 
     def _jsonl(self, paths: Sequence[str], file: SourceFile) -> str:
-        keys = ", ".join(lit('$."' + c.replace('"', '\\"') + '"') for c in self.columns)
+        paths_of_keys = ['$."' + c.replace("\\", "\\\\").replace('"', '\\"') + '"' for c in self.columns]
+        keys = ", ".join(lit(path) for path in paths_of_keys)
         shown = ", ".join(f"_values[{i + 1}] AS {q(c)}" for i, c in enumerate(self.columns))
-        bad = "CASE WHEN NOT json_valid(line) THEN 'bad_json' WHEN json_type(line) <> 'OBJECT' THEN 'not_an_object' END"
+        bad = "CASE WHEN NOT json_valid(_text) THEN 'bad_json' WHEN json_type(_text) <> 'OBJECT' "
+        bad += "THEN 'not_an_object' END"
         return (
-            f"SELECT {shown}, _file, line AS _text, _bad, {_NO_LINE} FROM (SELECT *, CASE WHEN _bad IS NULL THEN "
-            f"json_extract_string(line, [{keys}]) END AS _values FROM (SELECT *, {bad} AS _bad FROM "
-            f"({self._lines(paths, file, header=False)})))"
+            f"SELECT {shown}, _file, _text, _bad, {_NO_LINE} FROM (SELECT *, CASE WHEN _bad IS NULL THEN "
+            f"json_extract_string(_text, [{keys}]) END AS _values FROM (SELECT *, {bad} AS _bad FROM "
+            f"(SELECT line AS _text, _file FROM ({self._lines(paths, file)}))))"
         )
 
     def _blanks(self, paths: Sequence[str], file: SourceFile) -> str:
         shown = ", ".join(f"_values[{file.columns.index(c) + 1}] AS {q(c)}" for c in self.columns)
         n = len(file.columns)
         bad = f"CASE WHEN len(_values) < {n} THEN 'missing_columns' WHEN len(_values) > {n} THEN 'too_many_columns' END"
-        lines = self._lines(paths, file, header=file.header)
         return (
             f"SELECT {shown}, _file, line AS _text, {bad} AS _bad, {_NO_LINE} FROM (SELECT *, "
-            f"regexp_split_to_array(trim(line), '\\s+') AS _values FROM ({lines}))"
+            f"regexp_split_to_array(trim(line, {_BLANKS}), '[ \\t\\v\\f]+') AS _values FROM "
+            f"({self._lines(paths, file)}))"
         )
 
     def _parquet(self, paths: Sequence[str], file: SourceFile) -> str:
-        kinds = {field.name: field.type for field in pq.read_schema(file.path)}
+        kinds = dict(zip(file.columns, file.kinds, strict=True))
         shown = []
         for column in self.columns:
-            name = q(column)
-            if column in file.nested:
+            name, kind = q(column), kinds[column]
+            if pa.types.is_nested(kind):
                 text = f"to_json({name})"
-            elif pa.types.is_floating(kinds[column]):
+            elif pa.types.is_floating(kind):
                 # A whole number that a notebook turned into 17850.0 for the sake of its nulls is 17850 again.
                 whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
                 text = (
@@ -136,9 +171,11 @@ class RawFiles:
             else:
                 text = f"CAST({name} AS VARCHAR)"
             shown.append(f"CAST({text} AS VARCHAR) AS {name}")
+        # By place, not by name: a file may have two columns whose names differ by case only.
+        named = ", ".join([*(q(c) for c in file.columns), "_file"])
         return (
-            f"SELECT {', '.join(shown)}, filename AS _file, {_NO_TEXT} "
-            f"FROM read_parquet({sql_list(paths)}, filename = true)"
+            f"SELECT {', '.join(shown)}, _file, {_NO_TEXT} FROM read_parquet({sql_list(paths)}, "
+            f"filename = '{_FILE}', hive_partitioning = false) AS raw({named})"
         )
 
     def stage(self, select: str) -> None:
@@ -158,9 +195,12 @@ class RawFiles:
             self._engine.run("DROP TABLE IF EXISTS staged")
             try:
                 self._engine.run(f"CREATE TEMP TABLE staged AS {select.replace('{relation}', self.relation())}")
-            except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
+            except (duckdb.InvalidInputException, duckdb.IOException) as error:
+                self._check_still_there()
                 if last or self.format == "parquet":
-                    raise SourceError(f"{self.inputs[0].path} cannot be read: {_first_line(error)}") from error
+                    raise SourceError(self._unreadable(error)) from error
+                if not self._is_about_files(error):
+                    raise
                 self.mend(range(len(self._files)))
                 continue
             hurt = self._rejected()
@@ -170,6 +210,26 @@ class RawFiles:
             self.mend(hurt)
         if self._broken:
             self._stage_broken(select)
+
+    def drop_copies(self) -> None:
+        """Remove the clean copies from disk; the files cannot be read after that."""
+        for file in self._files:
+            if file.path.parent == self._engine.scratch:
+                file.path.unlink(missing_ok=True)
+
+    def _check_still_there(self) -> None:
+        for file in self.inputs:
+            if not file.path.exists():
+                raise SourceError(f"{file.path} was there a moment ago and is gone; read the files again")
+
+    def _is_about_files(self, error: Exception) -> bool:
+        return isinstance(error, duckdb.InvalidInputException) or any(str(f.path) in str(error) for f in self._files)
+
+    def _unreadable(self, error: Exception) -> str:
+        first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        named = [str(f.path) for f in self.inputs if str(f.path) in str(error)]
+        which = named or [str(f.path) for f in self.inputs]
+        return f"{which[0]}{' or a file like it' * (len(which) > 1)} cannot be read: {first_line}"
 
     def _stage_broken(self, select: str) -> None:
         """Add the lines that could not be read to ``staged``, with as many of their columns as are there."""
@@ -195,30 +255,49 @@ class RawFiles:
         known = self._engine.row("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'")
         if self.format == "parquet" or known == (0,):
             return []
+        countable = ", ".join(lit(kind) for kind in _REASON)
         rows = self._engine.arrow(
-            "SELECT s.file_path, e.line, min(e.error_type) AS error_type, any_value(e.csv_line) AS csv_line, "
-            "any_value(e.error_message) AS message FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id) "
-            "GROUP BY s.file_path, e.line, e.line_byte_position ORDER BY s.file_path, e.line"
+            f"SELECT s.file_path AS path, e.line_byte_position AS place, min(e.error_type) AS kind, "
+            f"bool_and(e.error_type IN ({countable}) AND NOT contains(trim(e.csv_line, chr(10) || chr(13)), chr(10))) "
+            "AS alone, any_value(e.error_message) AS message FROM reject_errors e "
+            "JOIN reject_scans s USING (scan_id, file_id) GROUP BY ALL ORDER BY ALL"
         ).to_pylist()
-        place = {str(f.path): i for i, f in enumerate(self._files)}
-        hurt = {
-            place[row["file_path"]]
-            for row in rows
-            if row["error_type"] not in _COUNTABLE or "\n" in (row["csv_line"] or "").rstrip("\r\n")
-        }
-        if hurt:
-            return sorted(hurt)
-        for row in rows:
-            raw = (row["csv_line"] or "").rstrip("\r\n")
-            bad = BadLine(int(row["line"]), _REASON[row["error_type"]], raw[:10_000], row["message"] or "")
-            self._broken.append((self._files[place[row["file_path"]]], bad))
-        return []
+        hurt, fresh = [], []
+        for path, group in itertools.groupby(rows, key=lambda row: row["path"]):
+            here = list(group)
+            i = next(i for i, f in enumerate(self._files) if str(f.path) == path)
+            bad = self._countable(i, here) if all(row["alone"] for row in here) else None
+            if bad is None:
+                hurt.append(i)
+            else:
+                fresh += [(self.inputs[i], line) for line in bad]
+        if not hurt:
+            self._broken += fresh
+        return hurt
 
-    @property
-    def names(self) -> dict[str, str]:
-        """Path that was read to the file as the user named it."""
-        return self._names
+    def _countable(self, i: int, rows: Sequence[dict[str, object]]) -> list[BadLine] | None:
+        """Return a file's rejected lines, or None where one is no text: that is for the patient reader to say."""
+        with _readable(self.inputs[i]):
+            found = locate(self._files[i], [int(str(row["place"])) - 1 for row in rows])
+        lines = []
+        for (number, raw), row in zip(found, rows, strict=True):
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError:
+                return None
+            reason = "bad_json" if self.format == "jsonl" else _REASON[str(row["kind"])]
+            lines.append(BadLine(number, reason, printable(raw), str(row["message"] or "")))
+        return lines
 
 
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+@contextlib.contextmanager
+def _readable(file: SourceFile) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into one clear line."""
+    try:
+        yield
+    except DamagedArchiveError as error:
+        raise SourceError(f"{file.path} is damaged: {error}; fetch or pack it anew") from None
+    except FileNotFoundError:
+        raise SourceError(f"{file.path} was there a moment ago and is gone; read the files again") from None
+    except PermissionError as error:
+        raise SourceError(f"{file.path} cannot be read: {error.strerror or error}") from None

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import pyarrow as pa
+
 from footfall.events.cleaning import Cleaning
 from footfall.events.readers._base import Projection, Reader, lit, q
 from footfall.lake.engine import Engine, scan
@@ -100,7 +102,8 @@ def _properties(projection: Projection, raw: RawFiles) -> str:
         patch = "{" + ", ".join(f"{_json_text(c)}: null" for c in used) + "}"
         parts.append(f"CASE WHEN _bad IS NULL THEN json_merge_patch(_text, {lit(patch)}) END")
     elif projection.rest:
-        nested = raw.inputs[0].nested
+        first = raw.inputs[0]
+        nested = {c for c, kind in zip(first.columns, first.kinds, strict=False) if pa.types.is_nested(kind)}
         pairs = ", ".join(f"{lit(c)}, {f'CAST({q(c)} AS JSON)' if c in nested else q(c)}" for c in projection.rest)
         anything = f"coalesce({', '.join(q(c) for c in projection.rest)})"
         parts.append(f"CASE WHEN {anything} IS NOT NULL THEN json_object({pairs}) END")

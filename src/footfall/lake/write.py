@@ -23,7 +23,7 @@ from footfall.lake.tally import Tally
 from footfall.lake.workspace import Workspace
 from footfall.schema import EVENT_COLUMNS
 
-_COPY: Final = "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
+PARQUET: Final = "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
 
 
 class Writer:
@@ -152,11 +152,11 @@ class Writer:
         return dict(zip(names, counts, strict=True))
 
     def _columns(self) -> set[str]:
-        """Return the columns of ``staged`` that hold anything."""
+        """Return the columns of ``staged`` that hold anything, and those that every event has."""
         names = self._run.arrow("SELECT column_name FROM duckdb_columns() WHERE table_name = 'staged'")
         every = [n for n in names["column_name"].to_pylist() if n in EVENT_COLUMNS]
         counts = self._run.row("SELECT " + ", ".join(f'count("{n}")' for n in every) + " FROM staged")
-        return {name for name, n in zip(every, counts, strict=True) if n}
+        return {name for name, n in zip(every, counts, strict=True) if n} | {"timestamp", "event_type"}
 
     def _new_file(self, table: str) -> Path:
         return self._workspace.tables.root / table / f"part-{self._ingest_id}-{uuid.uuid4().hex[:8]}.parquet"
@@ -164,7 +164,7 @@ class Writer:
     def _copy(self, table: str, sql: str, time_column: str, noted: Mapping[str, int] | None = None) -> int:
         """Write a query's rows into the table's folder and commit the file. Returns the number of rows."""
         path = self._new_file(table)
-        self._run.run(f"COPY ({sql}) TO '{str(path).replace(chr(39), chr(39) * 2)}' {_COPY}")
+        self._run.run(f"COPY ({sql}) TO '{str(path).replace(chr(39), chr(39) * 2)}' {PARQUET}")
         quoted = f"read_parquet({lit(str(path))})"
         rows, low, high = self._run.row(
             f'SELECT count(*), epoch_us(min("{time_column}")), epoch_us(max("{time_column}")) FROM {quoted}'
@@ -187,11 +187,11 @@ class Writer:
             "WHERE _reason IS NOT NULL AND _reason <> 'erased_user'"
         )
         self._run.refresh("rejects", self._workspace.tables.files("rejects"))
-        names = ", ".join(f"WHEN {lit(k)} THEN {lit(v)}" for k, v in self._raw.names.items())
-        file = f"coalesce(CASE file {names.replace(', ', ' ')} END, file)"
+        whens = " ".join(f"WHEN {lit(read)} THEN {lit(given)}" for read, given in self._raw.names.items())
+        file = f"CASE file {whens} ELSE file END" if whens else "file"
         # Equal refused rows of one file are numbered: each is kept once, however often the file is read.
-        place = f"row_number() OVER (PARTITION BY parse_filename({file}), reason, line, raw)"
-        key = f"md5(concat_ws('|', source, parse_filename({file}), reason, coalesce(line, 0), raw, {place}))"
+        place = f"row_number() OVER (PARTITION BY parse_filename({file}), reason, raw)"
+        key = f"md5(concat_ws('|', source, parse_filename({file}), reason, coalesce(raw, ''), {place}))"
         columns = f"source, {file} AS file, line, reason, detail, user_id, raw, {self._now_sql} AS ingested_at"
         sql = (
             f"SELECT * FROM (SELECT {key} AS reject_id, {columns} FROM ({kept})) "

@@ -147,6 +147,7 @@ def _parameters(plan: Plan, done: Simulation) -> str:
         "start": plan.start.isoformat(),
         "languages": plan.languages.tolist(),
         "activity": plan.activity,
+        "chunk_users": plan.chunk_users,
         "list_rate": plan.list_rate,
         "dirt": done.dirt,
         "events": done.events,

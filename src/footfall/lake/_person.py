@@ -1,0 +1,205 @@
+"""Who is meant by an id, and which rows are that person's. Export and erasure see the same rows.
+
+A person is a user with every earlier id that aliases lead from, and all devices (anonymous ids) that are linked to
+nobody else; the rules of links are those of ``events.identity``. A device linked to several users is none of them: its
+events without a user stay, and the device is reported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import pyarrow as pa
+
+from footfall.lake import keys
+from footfall.lake._mentions import is_bare_number, names_one_of
+from footfall.lake.engine import Engine
+from footfall.lake.tables import TABLES
+
+PERSONAL: Final = tuple(name for name, columns in TABLES.items() if "user_id" in columns)
+"""Tables that hold rows of people."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedDevice:
+    """A device of several users; its events without a user are nobody's.
+
+    Attributes:
+        anonymous_id: The device.
+        users: Number of users it is linked to.
+        events: Its events without a user.
+    """
+
+    anonymous_id: str
+    users: int
+    events: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """The ids of one person.
+
+    Attributes:
+        given: The id that was asked for.
+        user_ids: User ids: the present one first, then earlier ones that aliases lead from.
+        anonymous_ids: Devices linked to nobody else.
+        shared_devices: Devices linked to others too; not the person's.
+    """
+
+    given: str
+    user_ids: tuple[str, ...]
+    anonymous_ids: tuple[str, ...]
+    shared_devices: tuple[SharedDevice, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids, each once."""
+        return tuple(dict.fromkeys([*self.user_ids, *self.anonymous_ids]))
+
+
+def find_person(run: Engine, given: str, limit: int) -> Person | None:
+    """Find out who is meant by an id, or None where the lake knows nobody of that id.
+
+    Args:
+        run: An engine with all tables; used for nothing else before.
+        given: A user id or an anonymous id.
+        limit: ``max_users_per_device``.
+    """
+    keys.resolve(run, limit)
+    run.run(f"CREATE TEMP TABLE linked AS {keys.pairs()}")
+    users = _column(
+        run,
+        "SELECT DISTINCT coalesce(c.canonical, k.id) FROM (SELECT user_id AS id FROM seen_now UNION ALL "
+        "SELECT user_id FROM stated_now UNION ALL SELECT user_id FROM canon_now) k "
+        "LEFT JOIN canon_now c ON c.user_id = k.id WHERE k.id = ?",
+        given,
+    )
+    if not users:
+        users = _column(run, "SELECT DISTINCT user_id FROM linked WHERE anonymous_id = ? ORDER BY 1", given)
+    if len(users) == 1:
+        return _user(run, given, users[0])
+    device = "SELECT anonymous_id FROM seen_now WHERE anonymous_id = $1 UNION ALL SELECT anonymous_id FROM stated_now"
+    if users or _column(run, f"SELECT 1::VARCHAR FROM ({device} WHERE anonymous_id = $1) LIMIT 1", given):
+        return Person(given, (), (given,))
+    if _column(run, "SELECT reject_id FROM rejects WHERE user_id = ? LIMIT 1", given) or naming_rejects(run, [given]):
+        return Person(given, (given,), (given,))
+    return None
+
+
+def _user(run: Engine, given: str, user: str) -> Person:
+    """Collect all ids of a user."""
+    earlier = _column(
+        run, "SELECT user_id FROM canon_now WHERE canonical = ? AND user_id <> canonical ORDER BY 1", user
+    )
+    users = [user, *earlier]
+    devices = _column(run, "SELECT anonymous_id FROM linked GROUP BY 1 HAVING bool_and(user_id = ?) ORDER BY 1", user)
+    # The same text as a device that nobody is linked to: some sources give a known user's id in both places.
+    for id_ in users:
+        others = _column(run, "SELECT user_id FROM linked WHERE anonymous_id = ? LIMIT 1", id_)
+        if not others and _column(run, "SELECT anonymous_id FROM seen_now WHERE anonymous_id = ? LIMIT 1", id_):
+            devices.append(id_)
+    shared = run.arrow(
+        "SELECT l.anonymous_id, count(*) AS users, any_value(coalesce(e.n, 0)) AS events FROM linked l LEFT JOIN "
+        "(SELECT anonymous_id, count(*) AS n FROM events WHERE user_id IS NULL GROUP BY 1) e USING (anonymous_id) "
+        "WHERE l.anonymous_id IN (SELECT anonymous_id FROM linked WHERE user_id = ?) "
+        "GROUP BY l.anonymous_id HAVING count(*) > 1 ORDER BY 1",
+        [user],
+    ).to_pylist()
+    return Person(given, tuple(users), tuple(dict.fromkeys(devices)), tuple(SharedDevice(**row) for row in shared))
+
+
+def _column(run: Engine, sql: str, parameter: str) -> list[str]:
+    return [str(v) for v in run.arrow(sql, [parameter]).column(0).to_pylist()]
+
+
+def load_person(run: Engine, user_ids: Sequence[str], anonymous_ids: Sequence[str]) -> None:
+    """Make the tables that ``is_theirs`` and ``names_them`` speak of.
+
+    Args:
+        run: An engine with the table ``rejects``.
+        user_ids: The person's user ids.
+        anonymous_ids: The person's devices.
+    """
+    everyone = list(dict.fromkeys([*user_ids, *anonymous_ids]))
+    texts: Iterable[tuple[str, Sequence[str]]] = (
+        ("their_users", user_ids),
+        ("their_devices", anonymous_ids),
+        ("their_ids", everyone),
+        ("their_rejects", naming_rejects(run, everyone)),
+    )
+    for name, ids in texts:
+        run.load(name, pa.table({"id": pa.array(list(ids), pa.string())}))
+
+
+def naming_rejects(run: Engine, ids: Sequence[str]) -> list[str]:
+    """Return the ids of refused rows whose text names one of these ids as a whole value.
+
+    Args:
+        run: An engine with the table ``rejects``.
+        ids: A person's ids.
+    """
+    run.load("sought", pa.table({"id": pa.array(list(ids), pa.string())}))
+    # A text with a backslash may hold an id in JSON's other spelling of it; only the reader of JSON can tell.
+    batches = run.batches(
+        "SELECT reject_id, user_id IS NULL AS nobody, raw FROM rejects WHERE contains(raw, chr(92)) "
+        "OR EXISTS (SELECT 1 FROM sought WHERE contains(raw, sought.id))",
+        rows=10_000,
+    )
+    found = []
+    for batch in batches:
+        for reject_id, nobody, raw in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if names_one_of(raw, ids, nobody=nobody):
+                found.append(reject_id)
+    return found
+
+
+def is_theirs(table: str) -> str:
+    """Return the SQL that tells whether a row of a table is the person's; it may be null for no.
+
+    Args:
+        table: One of ``PERSONAL``.
+    """
+    if table == "rejects":
+        return "(user_id IN (FROM their_ids) OR reject_id IN (FROM their_rejects))"
+    if table == "links":
+        return "(user_id IN (FROM their_users) OR anonymous_id IN (FROM their_ids))"
+    if "anonymous_id" in TABLES[table]:
+        return "(user_id IN (FROM their_users) OR (user_id IS NULL AND anonymous_id IN (FROM their_devices)))"
+    return "(user_id IN (FROM their_users))"
+
+
+def names_them(table: str) -> str:
+    """Return the SQL that tells whether another user's row names the person as its device; it may be null for no.
+
+    Such rows remain when a link was undone, or when a shared device itself is erased.
+
+    Args:
+        table: One of ``PERSONAL``.
+    """
+    if table not in {"rejects", "links"} and "anonymous_id" in TABLES[table]:
+        return f"(anonymous_id IN (FROM their_ids) AND NOT coalesce({is_theirs(table)}, false))"
+    return "false"
+
+
+def count_mentions(run: Engine, person: Person) -> int:
+    """Return how many events of others name the person, as a whole text, in what the source said beyond our columns.
+
+    Args:
+        run: ``load_person`` ran in it.
+        person: Who; ids that are bare numbers are not looked for.
+    """
+    needles = [json.dumps(i, ensure_ascii=False) for i in person.ids if not is_bare_number(i)]
+    if not needles:
+        return 0
+    run.load("needles", pa.table({"id": pa.array(needles, pa.string())}))
+    return int(
+        str(
+            run.row(
+                f"SELECT count(*) FROM events WHERE properties IS NOT NULL AND NOT coalesce({is_theirs('events')}, false) "
+                "AND EXISTS (SELECT 1 FROM needles WHERE contains(properties, needles.id))"
+            )[0]
+        )
+    )
