@@ -51,7 +51,7 @@ def _ask(question: str, frame: pd.DataFrame) -> Any:
         return stream.df[SESSION].nunique()
     if question == "transitions":
         return stream.transition_graph_data(edge_weight="count", path_col=SESSION)
-    return stream.df[SESSION].nunique(), stream.step_matrix_data(max_steps=MATRIX_STEPS, path_col=SESSION)
+    return stream, stream.step_matrix_data(max_steps=MATRIX_STEPS, path_col=SESSION)
 
 
 def answer(question: str, result: Any, folder: Path) -> Any:
@@ -69,8 +69,9 @@ def answer(question: str, result: Any, folder: Path) -> Any:
     return _cells(*result)
 
 
-def _cells(sessions: int, shares: Any) -> Mapping[str, int]:
+def _cells(stream: Any, shares: Any) -> Mapping[str, int]:
     """Turn shares of sessions back into sessions."""
+    sessions = int(stream.df[SESSION].nunique())
     matrix = shares[0] if isinstance(shares, tuple) else shares
     rows = matrix.drop(index=["path_start", "path_end"], errors="ignore").iterrows()
     counts = {f"{step}:{name}": round(share * sessions) for name, row in rows for step, share in row.items()}

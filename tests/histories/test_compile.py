@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from footfall.errors import ConfigError, InputError, StaleHistoriesError
-from footfall.histories import memory
+from footfall.histories import _compile_sql, columns, memory
 from footfall.histories._plan import partitions_for
 from footfall.histories.columns import LOCAL, USER_BOT_AGENT
 from footfall.histories.compile import compile as compile_histories
@@ -437,10 +437,15 @@ def test_two_compiles_at_once_both_answer(shop: Workspace, put_rows: PutRows) ->
 
 def test_removed_histories_do_not_read_as_missing_values(shop: Workspace, put_rows: PutRows) -> None:
     put_rows(shop, "events", stamped([view("u", 0, "i")], START_US))
-    part = compile_histories(shop).partitions[0]
+    histories = compile_histories(shop)
     discard(shop)
-    with pytest.raises(StaleHistoriesError, match="newer histories took its place; open them again"):
-        part.column("item")
+    for read in (
+        lambda: histories.partitions[0].column("item"),
+        lambda: histories.vocabularies["item"],
+        lambda: histories.users[0],
+    ):
+        with pytest.raises(StaleHistoriesError, match="newer histories took its place; open them again"):
+            read()
 
 
 def test_progress_is_told(shop: Workspace, put_rows: PutRows) -> None:
@@ -464,3 +469,53 @@ def test_the_manifest_says_what_was_compiled(shop: Workspace, put_rows: PutRows)
     assert manifest["ingested_us"] == START_US
     assert (manifest["currency"], manifest["timezone"], manifest["lake_version"]) == ("USD", "UTC", "1.0.0")
     assert dt.datetime.fromisoformat(manifest["compiled"]["at"]).tzinfo is not None
+
+
+def test_many_changed_links_compile_anew(
+    shop: Workspace, put_rows: PutRows, decode: Decode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("footfall.histories._build.MANY_REBUILT", 1)
+    put_rows(shop, "events", stamped([view(None, i, anonymous_id=f"d{i}") for i in range(4)], START_US))
+    compile_histories(shop)
+    put_rows(shop, "events", stamped([view(f"u{i}", 9, anonymous_id=f"d{i}") for i in range(4)], START_US + 1))
+    histories = compile_histories(shop)
+    assert histories.manifest["compiled"]["anew_because"] == "links changed the events of too many users"
+    assert {user: len(events) - 1 for user, events in decode(histories).items()} == {f"u:u{i}": 2 for i in range(4)}
+
+
+def test_a_commit_that_takes_files_away_meanwhile_is_followed(shop: Workspace, put_rows: PutRows) -> None:
+    put_rows(shop, "events", stamped([view("u", 0)], START_US))
+    meddled: list[int] = []
+
+    def meddle(_what: str, _done: int, _total: int) -> None:
+        if not meddled:
+            meddled.append(1)
+            put_rows(shop, "events", stamped([view("u", 1)], START_US + 1))
+            raise OSError("a file is gone")
+
+    assert compile_histories(shop, progress=meddle).manifest["lake_version"] == "2.0.0"
+    with pytest.raises(OSError, match="again"):
+        compile_histories(shop, force=True, progress=lambda *_: (_ for _ in ()).throw(OSError("again")))
+    assert [p.name for p in shop.histories_root.iterdir() if p.is_dir()] == ["2.0.0"]
+
+
+def test_two_users_whose_hashes_collide_stay_two(
+    shop: Workspace, put_rows: PutRows, decode: Decode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = _compile_sql.hash_sql
+    monkeypatch.setattr(_compile_sql, "hash_sql", lambda key, salt: "7::UBIGINT" if salt == 0 else plain(key, salt))
+    put_rows(shop, "events", stamped([view("u", 0, "a"), view("v", 1, "b"), view("u", 2, "c")], START_US))
+    users = decode(compile_histories(shop))
+    assert {user: [event[2] for event in events[1:]] for user, events in users.items()} == {
+        "u:u": ["a", "c"],
+        "u:v": ["b"],
+    }
+
+
+def test_too_many_values_for_a_column_are_refused(
+    shop: Workspace, put_rows: PutRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(columns.DTYPES, "event_type", np.dtype(np.int8))  # codes up to 127, 124 of them for real ids
+    put_rows(shop, "events", stamped([view("u", i, event_type=f"type {i}") for i in range(125)], START_US))
+    with pytest.raises(InputError, match=r"125 different values of 'event_type'; at most 124 can be coded"):
+        compile_histories(shop)

@@ -153,7 +153,8 @@ def _time(projection: Projection, time_format: str | None) -> str:
         return f"CAST(try_strptime({t}, {lit(time_format)}) AS TIMESTAMPTZ)"
     factor = {"s": 1_000_000, "ms": 1000, "us": 1}.get(projection.time_unit)
     if factor is not None:
-        return f"TRY(make_timestamptz(CAST(round(CAST({t} AS DECIMAL(28,6)) * {factor}) AS BIGINT)))"
+        # TRY, for the largest and the smallest BIGINT are no times.
+        return f"TRY(make_timestamptz(try_cast(round(try_cast({t} AS DECIMAL(28,6)) * {factor}) AS BIGINT)))"
     formats = projection.time_formats
     # A text that says it is UTC needs no time zone library, which is twice as fast; the plain cast ignores any zone.
     plain = f"make_timestamptz(epoch_us(try_cast({t} AS TIMESTAMP)))"

@@ -31,7 +31,8 @@ from footfall.lake.engine import Engine
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much there is."""
 
-_MANY_REBUILT: Final = 1000
+MANY_REBUILT: Final = 1000
+"""With more users than this to be read again, and more than a fifth of all, everything is read anew instead."""
 
 
 class Build:
@@ -59,7 +60,7 @@ class Build:
         engine.run(f"SET memory_limit = '{self.goal.settings.memory_bytes // 2**21}MiB'")
         self.progress("whose events are these", 0, 1)
         rebuilt = keys.resolve(engine, self.goal.settings.max_users_per_device, self.plan.keys)
-        if self.old is not None and rebuilt > max(_MANY_REBUILT, self.old.n_users // 5):
+        if self.old is not None and rebuilt > max(MANY_REBUILT, self.old.n_users // 5):
             return False
         new_events = int(str(engine.row("SELECT count(*) FROM events")[0]))
         users = sql.number_users(engine, self.plan.partitions)

@@ -52,11 +52,11 @@ def number_users(run: Engine, partitions: int) -> Users:
     for salt in itertools.count():  # two keys with one hash: once in a blue moon, and then others are taken
         run.run(
             f"""CREATE OR REPLACE TEMP TABLE users AS
-            SELECT key, CAST(m & {partitions - 1} AS INTEGER) AS part, {_hash("key", salt)} AS h
+            SELECT key, CAST(m & {partitions - 1} AS INTEGER) AS part, {hash_sql("key", salt)} AS h
             FROM (SELECT key, md5_number_lower(key) AS m FROM keys) ORDER BY part, m, key"""
         )
         if run.row("SELECT count(*) = count(DISTINCT h) FROM users") == (True,):
-            run.run(f"CREATE OR REPLACE TEMP MACRO user_hash(k) AS {_hash('k', salt)}")
+            run.run(f"CREATE OR REPLACE TEMP MACRO user_hash(k) AS {hash_sql('k', salt)}")
             break
     counts = run.arrow("SELECT part, count(*) AS n FROM users GROUP BY part")
     sizes = np.zeros(partitions + 1, np.int64)
@@ -64,7 +64,13 @@ def number_users(run: Engine, partitions: int) -> Users:
     return Users(np.cumsum(sizes))
 
 
-def _hash(key: str, salt: int) -> str:
+def hash_sql(key: str, salt: int) -> str:
+    """Build the SQL of a 64-bit hash; another one for each salt.
+
+    Args:
+        key: SQL of a text.
+        salt: 0, 1, 2, ...
+    """
     return f"hash({key})" if salt == 0 else f"hash({key} || ' {salt}')"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from footfall.compiled import kernel
+from footfall.compiled import kernel, part
 
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
@@ -38,8 +38,8 @@ def scatter(user: Int32, bases: Int64) -> tuple[Int64, Int64]:
                 high = middle - 1
         home[row] = low
         starts[low + 1] += 1
-    for part in range(parts):
-        starts[part + 1] += starts[part]
+    for i in range(parts):
+        starts[i + 1] += starts[i]
     free = starts.copy()
     order = np.empty(len(user), np.int64)
     for row in range(len(user)):
@@ -48,7 +48,7 @@ def scatter(user: Int32, bases: Int64) -> tuple[Int64, Int64]:
     return order, starts
 
 
-@kernel
+@part
 def _comes_first(a: int, b: int, time: Int64, ingested: Int64, sequence: Int64) -> bool:
     """Tell whether row ``a`` comes strictly before row ``b``."""
     if time[a] != time[b]:
@@ -58,7 +58,7 @@ def _comes_first(a: int, b: int, time: Int64, ingested: Int64, sequence: Int64) 
     return bool(sequence[a] < sequence[b])
 
 
-@kernel
+@part
 def _sort_rows(rows: Int64, spare: Int64, time: Int64, ingested: Int64, sequence: Int64) -> None:
     """Sort row numbers in place, stably, by merging runs; ``spare`` is as long as ``rows``."""
     n = len(rows)

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from footfall.compiled import kernel
+from footfall.compiled import kernel, part
 from footfall.histories.columns import FIRST_CODE
 from footfall.schema import PASSIVE_EVENT_TYPES, US_PER_DAY, US_PER_S
 
@@ -90,7 +90,7 @@ def behaves_like_robot(
     return flags
 
 
-@kernel
+@part
 def _keeps_pace(acts: npt.NDArray[np.int64]) -> bool:
     for last in range(PACE_ACTS - 1, len(acts)):  # noqa: SIM110 - the compiler takes loops
         if acts[last] - acts[last - PACE_ACTS + 1] <= PACE_SPAN_US:
@@ -98,7 +98,7 @@ def _keeps_pace(acts: npt.NDArray[np.int64]) -> bool:
     return False
 
 
-@kernel
+@part
 def _ticks(acts: npt.NDArray[np.int64]) -> bool:
     """Look for a clock. Gaps are whole milliseconds: running sums of integers are exact, and stay below 2^63."""
     count = total = squares = 0
@@ -118,7 +118,7 @@ def _ticks(acts: npt.NDArray[np.int64]) -> bool:
     return False
 
 
-@kernel
+@part
 def _only_reads(acts: npt.NDArray[np.int64], bought: npt.NDArray[np.int64]) -> bool:
     for last in range(READER_ACTS, len(acts)):
         first = last - READER_ACTS

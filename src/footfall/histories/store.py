@@ -120,7 +120,10 @@ class LazyVocabularies(Mapping[str, Vocabulary]):
         """Read one vocabulary."""
         if name not in CODED:
             raise KeyError(name)
-        return self._read(name)
+        try:
+            return self._read(name)
+        except FileNotFoundError:
+            raise _gone(self._folder) from None
 
     def __iter__(self) -> Any:
         return iter(CODED)
@@ -138,7 +141,10 @@ class LazyTable:
     @functools.cached_property
     def table(self) -> pa.Table:
         """The table."""
-        return pyarrow.feather.read_table(self.path, memory_map=True)
+        try:
+            return pyarrow.feather.read_table(self.path, memory_map=True)
+        except FileNotFoundError:
+            raise _gone(self.path.parent) from None
 
 
 class LazyTables(Sequence[pa.Table]):
@@ -153,3 +159,7 @@ class LazyTables(Sequence[pa.Table]):
 
     def __len__(self) -> int:
         return len(self._tables)
+
+
+def _gone(folder: Path) -> StaleHistoriesError:
+    return StaleHistoriesError(f"{folder} is gone: newer histories took its place; open them again")

@@ -195,11 +195,8 @@ def count_mentions(run: Engine, person: Person) -> int:
     if not needles:
         return 0
     run.load("needles", pa.table({"id": pa.array(needles, pa.string())}))
-    return int(
-        str(
-            run.row(
-                f"SELECT count(*) FROM events WHERE properties IS NOT NULL AND NOT coalesce({is_theirs('events')}, false) "
-                "AND EXISTS (SELECT 1 FROM needles WHERE contains(properties, needles.id))"
-            )[0]
-        )
-    )
+    n = run.row(
+        f"SELECT count(*) FROM events WHERE NOT coalesce({is_theirs('events')}, false) "
+        "AND EXISTS (SELECT 1 FROM needles WHERE contains(properties, needles.id))"
+    )[0]
+    return int(str(n))

@@ -157,7 +157,7 @@ def bundles_before(workspace: Workspace, lake_version: str) -> list[str]:
         workspace: Whose.
         lake_version: ``<events>.<items>.<links>``.
     """
-    limit = int(lake_version.split(".")[0])
+    limit = int(lake_version.partition(".")[0])
     found = []
     for bundle in sorted(path for path in (workspace.path / "models").glob("*/*") if path.is_dir()):
         versions = [v for file in sorted(bundle.glob("*.json")) if (v := _lake_version(file)) is not None]
@@ -173,7 +173,7 @@ def _lake_version(file: Path) -> int | None:
     except (OSError, ValueError):
         return None
     version = document.get("lake_version") if isinstance(document, dict) else None
-    return int(version.split(".")[0]) if isinstance(version, str) and _VERSION.fullmatch(version) else None
+    return int(version.partition(".")[0]) if isinstance(version, str) and _VERSION.fullmatch(version) else None
 
 
 def _replace(path: Path, text: str) -> None:

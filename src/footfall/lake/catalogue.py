@@ -19,16 +19,20 @@ def described(projection: Projection, *, properties: bool = False) -> list[str]:
     return [c for c in ITEM_COLUMNS if c in spoken]
 
 
-def new_items_sql(projection: Projection, source: str, now_sql: str, *, properties: bool = False) -> str:
+def new_items_sql(
+    projection: Projection, source: str, now_sql: str, *, properties: bool = False, all_kept: bool = False
+) -> str:
     """Build the query for catalogue rows that say something the lake does not know yet.
 
-    Several rows of one item become one: the newest value of each column, the newest value of each property.
+    Several rows of one item become one: the newest value of each column, the newest value of each property; of values
+    of one moment, the last. Rows in ``dropped`` said what they have to say when they were read before.
 
     Args:
         projection: The reader's projection; it describes at least one column.
         source: The reader's name.
         now_sql: SQL for the moment of the ingest, for rows that carry no time.
         properties: As for ``described``.
+        all_kept: Whether nothing is in ``dropped``.
     """
     columns = described(projection, properties=properties)
     own_time = "seen_at" in projection.items
@@ -37,20 +41,29 @@ def new_items_sql(projection: Projection, source: str, now_sql: str, *, properti
         if own_time
         else 'coalesce("timestamp", ' + now_sql + ")"
     )
-    rows = f"(SELECT *, {at} AS _seen FROM staged WHERE _reason IS NULL AND nullif(i_item_id, '') IS NOT NULL)"
+    rows = (
+        f"(SELECT *, CAST(epoch_us(_seen) AS HUGEINT) * {1 << 40} + r AS _order FROM "
+        f"(SELECT *, rowid AS r, {at} AS _seen FROM staged WHERE _reason IS NULL AND nullif(i_item_id, '') IS NOT NULL "
+        f"{'' if all_kept else 'AND rowid NOT IN (SELECT r FROM dropped)'}))"
+    )
     values = [
-        f"arg_max(try_cast(nullif(i_{c}, '') AS {ITEM_COLUMNS[c]}), _seen) AS {c}" for c in columns if c != "properties"
+        f"arg_max(try_cast(nullif(i_{c}, '') AS {ITEM_COLUMNS[c]}), _order) AS {c}"
+        for c in columns
+        if c != "properties"
     ]
     new = f"SELECT {', '.join(['i_item_id AS item_id', 'max(_seen) AS seen_at', *values])} FROM {rows} GROUP BY 1"
     if "properties" in columns:
         new = f"SELECT * FROM ({new}) LEFT JOIN ({_merged_properties(rows)}) USING (item_id)"
-    known = ", ".join(f"arg_max({c}, seen_at) AS {c}" for c in columns)
+    known = ", ".join(f"arg_max(items.{c}, items.seen_at) AS {c}" for c in columns)
     same = " AND ".join(f"(new.{c} IS NULL OR new.{c} IS NOT DISTINCT FROM old.{c})" for c in columns)
     given = {c: f"new.{c}" for c in [*columns, "item_id", "seen_at"]} | {"source": lit(source)}
     shown = ", ".join(f"CAST({given.get(c, 'NULL')} AS {kind}) AS {c}" for c, kind in ITEM_COLUMNS.items())
+    # What was known at that time is what counts: a file that is read late, or once more, speaks of its own time.
     return (
-        f"SELECT {shown} FROM ({new}) new LEFT JOIN (SELECT item_id, {known} FROM items GROUP BY 1) old "
-        f"ON new.item_id = old.item_id WHERE old.item_id IS NULL OR NOT ({same})"
+        f"WITH new AS MATERIALIZED ({new}), old AS (SELECT new.item_id, {known} FROM new JOIN items ON "
+        "items.item_id = new.item_id AND items.seen_at <= new.seen_at GROUP BY 1) "
+        f"SELECT {shown} FROM new LEFT JOIN old ON new.item_id = old.item_id WHERE old.item_id IS NULL OR NOT ({same}) "
+        f"EXCEPT SELECT {', '.join(ITEM_COLUMNS)} FROM items"
     )
 
 
@@ -58,7 +71,7 @@ def _merged_properties(rows: str) -> str:
     keys = f"SELECT *, unnest(json_keys(properties)) AS k FROM {rows} WHERE json_valid(properties)"
     path = """'$."' || replace(replace(k, '\\', '\\\\'), '"', '\\"') || '"'"""
     newest = (
-        f"SELECT i_item_id AS item_id, k, arg_max(json_extract(properties, {path}), _seen) AS v "
+        f"SELECT i_item_id AS item_id, k, arg_max(json_extract(properties, {path}), _order) AS v "
         f"FROM ({keys}) GROUP BY ALL"
     )
     return f"SELECT item_id, CAST(json_group_object(k, v) AS VARCHAR) AS properties FROM ({newest}) GROUP BY 1"

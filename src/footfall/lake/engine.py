@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import filelock
 import pyarrow as pa
 
 from footfall.config import Settings
-from footfall.lake.tables import TABLES, Tables
+from footfall.errors import LakeError
+from footfall.lake.tables import TABLES, Tables, unwritable
 
 
 def sql_list(paths: Sequence[str]) -> str:
@@ -101,10 +104,13 @@ def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[s
         The engine; views bear the names of the tables.
     """
     scratch = tables.root / ".scratch" / uuid.uuid4().hex
-    scratch.parent.mkdir(parents=True, exist_ok=True)
     alive = filelock.FileLock(scratch_lock(scratch))
-    alive.acquire()
-    scratch.mkdir()
+    try:
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        alive.acquire()
+        scratch.mkdir()
+    except OSError as error:
+        raise unwritable(scratch.parent, error) from error
     connection = duckdb.connect()
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -116,11 +122,30 @@ def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[s
             files = tables.files(name) if views is None else views.get(name, ())
             connection.execute(f"CREATE VIEW {name} AS {scan(name, files)}")
         yield Engine(connection, scratch)
+    except duckdb.OutOfMemoryException as error:
+        raise LakeError(
+            f"{settings.memory} of memory are not enough here; allow more with memory = in footfall.toml "
+            f"or FOOTFALL_MEMORY, or use fewer threads ({settings.thread_count} now): {_first_line(error)}"
+        ) from error
+    except duckdb.IOException as error:
+        raise unwritable(tables.root, error) from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise unwritable(tables.root, error) from error
+        raise
     finally:
         connection.close()
         shutil.rmtree(scratch, ignore_errors=True)
         scratch_lock(scratch).unlink(missing_ok=True)
         alive.release()
+
+
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+"""What the system says when a disk cannot take more."""
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def scratch_lock(scratch: Path) -> Path:

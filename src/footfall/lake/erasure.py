@@ -110,7 +110,7 @@ class ErasureReport(Result):
             if ids
         ]
         lines += [
-            f"kept: {d.events:,} events without a user of the device {d.anonymous_id}, which {d.users:,} users share"
+            f"kept: {d.events:,} events without a user of {d.anonymous_id}, a device that {d.users:,} users share"
             for d in self.shared_devices
         ]
         if self.cleared:
@@ -223,10 +223,7 @@ def _rewrite(run: Engine, tables: Tables, table: str, erasure: str) -> None:
         f"SELECT filename, count(*) FILTER (NOT coalesce({theirs}, false)) AS kept FROM "
         f"({scan(table, files, named=True)}) GROUP BY filename HAVING bool_or({theirs}) OR bool_or({named})"
     ).to_pylist()
-    written = []
-    for row in hit:
-        if row["kept"]:
-            written.append(_without(run, tables, table, row["filename"], row["kept"]))
+    written = [_without(run, tables, table, row["filename"], row["kept"]) for row in hit if row["kept"]]
     if hit:
         tables.commit(table, written, {"erasure": erasure}, removed=[row["filename"] for row in hit])
 

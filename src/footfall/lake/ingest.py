@@ -14,6 +14,8 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
+import duckdb
+
 from footfall.errors import InputError, SourceError
 from footfall.events import cleaning as clean
 from footfall.events.files import SourceFile, inspect, resolve
@@ -24,12 +26,16 @@ from footfall.lake import staging
 from footfall.lake.engine import Engine, engine
 from footfall.lake.raw import RawFiles
 from footfall.lake.report import IngestReport, Totals
+from footfall.lake.sweep import sweep
 from footfall.lake.tally import Tally
 from footfall.lake.workspace import Workspace
 from footfall.lake.write import Writer
 
 BATCH_BYTES = 1 << 30
-"""Bytes of source files read between two commits (a larger file is a batch by itself)."""
+"""Bytes of source files read between two commits (a larger file is a batch by itself); packed ones count for more."""
+
+PACKED_WEIGHT = 5
+"""How many bytes of text a byte of a packed file is taken for."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, bytes done and bytes in all."""
@@ -61,6 +67,26 @@ class IngestOptions:
     time_format: str | None = None
     target: Literal["events", "items"] | None = None
 
+    def __post_init__(self) -> None:
+        """Check what can be checked before a file is seen.
+
+        Raises:
+            InputError: The delimiter cannot be one, or source and mapping are both given.
+        """
+        mark = self.delimiter
+        if mark is not None and (len(mark) != 1 or not mark.isascii() or mark.isalnum() or mark in '"\r\n\0.-:_\\'):
+            raise InputError(
+                f"--delimiter {mark!r} cannot be used; accepted: one character such as , ; | or a tab, "
+                "or a blank for any white space"
+            )
+        if self.by_hand and self.source is not None:
+            raise InputError("give either --source or --map, not both: a mapping is a source of its own")
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the user says what the columns are."""
+        return bool(self.mapping or self.constants)
+
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
@@ -70,11 +96,13 @@ class Batch:
     columns: tuple[str, ...]
     projection: Projection
     files: tuple[SourceFile, ...]
+    bytes: int
 
     @property
-    def bytes(self) -> int:
-        """Size of its files."""
-        return sum(f.path.stat().st_size for f in self.files)
+    def name(self) -> str:
+        """What the user is told is read."""
+        more = len(self.files) - 1
+        return self.files[0].path.name + (f" and {more:,} more" if more else "")
 
 
 def ingest(
@@ -92,7 +120,9 @@ def ingest(
         What was read, accepted, found twice and rejected, and why; everything in it is on disk.
 
     Raises:
-        InputError: The paths, the source or the mapping cannot be used; nothing was read then.
+        InputError: The paths, the source or the mapping cannot be used, and nothing was read; or a file turned out to
+            be unreadable on the way, and the message says how many were read before it.
+        LakeError: The lake cannot be written, e.g. for want of space.
     """
     options = options or IngestOptions()
     files, notes = resolve(paths)
@@ -103,24 +133,51 @@ def ingest(
             notes.append(f"passed over {path}: it is empty")
         else:
             looked.append(file)
+            notes += _ignored(file, options)
     if not looked:
         raise InputError(f"nothing to read: {'; '.join(notes) or 'no file given'}")
     batches = list(_batches(looked, options))
     total_bytes, done = sum(b.bytes for b in batches), 0
-    reports = []
+    reports: list[IngestReport] = []
+    sweep(workspace.tables)
     with engine(workspace.tables, workspace.settings, views={}) as run:
         # A time without a zone is in the shop's zone.
         run.run(f"SET TimeZone = '{workspace.settings.timezone}'")
+        _check_time_format(run, options.time_format)
         tally = Tally(run, several=len(batches) > 1)
         for batch in batches:
-            name = batch.files[0].path.name + (f" and {len(batch.files) - 1} more" if len(batch.files) > 1 else "")
             if progress:
-                progress(f"reading {name}", done, total_bytes)
-            reports.append(_one(workspace, run, batch, options, tally))
+                progress(f"reading {batch.name}", done, total_bytes)
+            try:
+                reports.append(_one(workspace, run, batch, options, tally))
+            except SourceError as error:
+                before = sum(report.files for report in reports)
+                kept = f"; {before:,} files before it have been read and are kept" if before else ""
+                raise SourceError(f"{error}{kept}") from error
             done += batch.bytes
             if progress:
-                progress(f"committed {name}", done, total_bytes)
-    return IngestReport.combined(reports, notes=notes, guessed=options.source is None and not options.mapping)
+                progress(f"committed {batch.name}", done, total_bytes)
+    return IngestReport.combined(reports, notes=notes, guessed=options.source is None and not options.by_hand)
+
+
+def _ignored(file: SourceFile, options: IngestOptions) -> list[str]:
+    """Say which settings do not apply to a file."""
+    of_tables = {"--names": bool(options.names), "--delimiter": options.delimiter is not None}
+    of_text = {"--encoding": options.encoding is not None}
+    given = {"csv": {}, "jsonl": of_tables, "parquet": of_tables | of_text}[file.format]
+    return [f"{name} has no effect on {file.path}: it is {file.format}" for name, is_given in given.items() if is_given]
+
+
+def _check_time_format(run: Engine, time_format: str | None) -> None:
+    if time_format is None:
+        return
+    try:
+        run.row("SELECT try_strptime('', ?)", [time_format])
+    except duckdb.Error as error:
+        why = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+        raise InputError(
+            f"--time-format {time_format!r} cannot be used: {why}; accepted: strptime's marks, e.g. %d/%m/%Y %H:%M"
+        ) from None
 
 
 def _batches(files: Sequence[SourceFile], options: IngestOptions) -> Iterator[Batch]:
@@ -129,27 +186,30 @@ def _batches(files: Sequence[SourceFile], options: IngestOptions) -> Iterator[Ba
         reader = _reader(same[0], options)
         columns = same[0].columns
         if same[0].format == "jsonl":
-            # Keys that the look at the first lines did not meet may still come.
-            columns = tuple(dict.fromkeys([*columns, *sorted(reader.required | reader.known)]))
+            # Keys that the look at the first lines did not meet may still come. Of two names that differ by case only
+            # the reader's is looked for; the other stays in the rest of the line.
+            known = {c.lower() for c in reader.known}
+            columns = tuple(c for c in columns if c in reader.known or c.lower() not in known)
+            columns = tuple(dict.fromkeys([*columns, *sorted(reader.known)]))
         projection = reader.project(columns)
         taken: list[SourceFile] = []
-        size = 0
+        size = weight = 0
         for file in same:
             bytes_ = file.path.stat().st_size
-            if taken and size + bytes_ > BATCH_BYTES:
-                yield Batch(reader, columns, projection, tuple(taken))
-                taken, size = [], 0
+            packed = file.format == "parquet" or file.compression != "none"
+            heavy = bytes_ * (PACKED_WEIGHT if packed else 1)
+            if taken and weight + heavy > BATCH_BYTES:
+                yield Batch(reader, columns, projection, tuple(taken), size)
+                taken, size, weight = [], 0, 0
             taken.append(file)
-            size += bytes_
-        yield Batch(reader, columns, projection, tuple(taken))
+            size, weight = size + bytes_, weight + heavy
+        yield Batch(reader, columns, projection, tuple(taken), size)
 
 
 def _reader(file: SourceFile, options: IngestOptions) -> Reader:
-    target, by_hand = options.target, bool(options.mapping or options.constants)
-    if by_hand and options.source is not None:
-        raise InputError("give either --source or --map, not both: a mapping is a source of its own")
+    target = options.target
     try:
-        if not by_hand:
+        if not options.by_hand:
             return _registry.choose(file.columns, options.source, target=target)
         return mapped_reader(options.mapping, options.constants, file.columns, target=target or "events")
     except SourceError as error:
@@ -171,15 +231,17 @@ def _one(workspace: Workspace, run: Engine, batch: Batch, options: IngestOptions
     exploded = batch.projection.explode is not None
     raw = RawFiles(run, batch.files, batch.columns)
     raw.stage(staging.stage_sql(batch.reader, batch.projection, cleaning, raw))
+    raw.drop_copies()
     writer = Writer(workspace, run, batch.reader, batch.projection, raw, now, tally)
     if batch.reader.target == "items":
         with workspace.tables.lock():
             return writer.commit_items_only()
     if options.keep_identical:
         staging.number_identical(run, exploded=exploded)
+    writer.refuse_erased()
     writer.hash_addresses()
     with workspace.tables.lock():
-        writer.refuse_erased()  # under the lock: someone may have been erased while this batch was staged
+        writer.refuse_erased()  # once more: someone may have been erased while this batch was staged
         _find_double(workspace, run, exploded=exploded)
         return writer.commit()
 

@@ -21,7 +21,7 @@ from footfall.errors import SourceError
 from footfall.events.archives import DamagedArchiveError, is_torn
 from footfall.events.files import SourceFile
 from footfall.events.readers._base import lit, q
-from footfall.events.recovery import BLANKS, MAX_LINE_BYTES, RAW_CHARACTERS, BadLine, locate, printable, recover
+from footfall.events.recovery import BLANKS, MAX_LINE_BYTES, BadLine, locate, printable, recover
 from footfall.lake.engine import Engine, sql_list
 
 _REASON: Final = {"MISSING COLUMNS": "missing_columns", "TOO MANY COLUMNS": "too_many_columns"}
@@ -223,7 +223,9 @@ class RawFiles:
                 raise SourceError(f"{file.path} was there a moment ago and is gone; read the files again")
 
     def _is_about_files(self, error: Exception) -> bool:
-        return isinstance(error, duckdb.InvalidInputException) or any(str(f.path) in str(error) for f in self._files)
+        if isinstance(error, duckdb.InvalidInputException) or self._files[0].compression != "none":
+            return True
+        return any(str(f.path) in str(error) for f in self._files)
 
     def _unreadable(self, error: Exception) -> str:
         first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

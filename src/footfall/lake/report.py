@@ -125,7 +125,7 @@ class IngestReport(Result):
         """Add up the reports of several batches.
 
         Args:
-            reports: At least one. Distinct counts of the last one cover all of its source; they are added over sources.
+            reports: At least one; the totals of each cover those before it.
             notes: Sentences about files passed over.
             guessed: Whether the sources were guessed.
         """

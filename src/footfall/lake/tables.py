@@ -93,7 +93,8 @@ class Tables:
 
     def files(self, name: str, version: int | None = None) -> list[str]:
         """Return the data files of a table, in name order."""
-        return sorted(self.open(name, version).file_uris())
+        # Only the names are taken from the URIs, in which a blank of the folder's path is written %20.
+        return sorted(str(self.root / name / Path(uri).name) for uri in self.open(name, version).file_uris())
 
     def spans(self, name: str = "events") -> dict[str, tuple[int, int] | None]:
         """Return, per data file, its first and last ``timestamp`` in microseconds, or None where that is not known."""
@@ -138,20 +139,23 @@ class Tables:
             name: A key of ``TABLES``.
             files: Files that lie in the table's folder.
             metadata: Kept in the commit, e.g. the ingest's id.
-            removed: Data files, as ``files`` names them, that the table no longer has.
+            removed: Data files, as ``files`` names them, that the table no longer has; they lie in its folder.
         """
         table = self.open(name)
         home = self.root / name
         if files or removed:
             now_ms = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
             actions: list[AddAction | RemoveAction] = [f.action(home) for f in files]
-            actions += [RemoveAction(Path(path).relative_to(home).as_posix(), True, now_ms) for path in removed]
-            for file in files:
-                _flush(file.path)
-            _flush(home)
+            actions += [RemoveAction(Path(path).name, True, now_ms) for path in removed]
             properties = deltalake.CommitProperties(custom_metadata=dict(metadata or {}))
-            table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)
-            _flush(home / "_delta_log")
+            try:
+                for file in files:
+                    _flush(file.path)
+                _flush(home)
+                table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)
+                _flush(home / "_delta_log")
+            except (DeltaError, OSError) as error:
+                raise unwritable(home, error) from error
         return self.open(name).version()
 
     def forget(self, name: str, metadata: Mapping[str, Any] | None = None) -> int:
@@ -201,6 +205,20 @@ class Tables:
             yield
         finally:
             lock.release()
+
+
+def unwritable(place: Path, error: Exception) -> LakeError:
+    """Build the error for a place that does not take what is written: a full disk, a read-only one, missing rights.
+
+    Args:
+        place: The table or folder.
+        error: What the library or the system said.
+    """
+    said = getattr(error, "strerror", None) or next((line for line in str(error).splitlines() if line.strip()), "?")
+    return LakeError(
+        f"{place} cannot be read or written: {said}. What was committed before is safe; see to space and rights "
+        "there, and run the command again"
+    )
 
 
 class WrittenFile:

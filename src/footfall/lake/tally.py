@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 
 from footfall.lake.engine import Engine
@@ -20,6 +21,9 @@ _IDS = {
 _SIGNED = (
     "CASE event_type WHEN 'purchase' THEN \"value\" WHEN 'refund' THEN -\"value\" WHEN 'adjustment' THEN \"value\" END"
 )
+
+_TELLABLE = "\"timestamp\" BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-30 00:00:00+00'"
+"""A source may say the year 20191, which no calendar of ours can write; such a row is rejected, but counted as read."""
 
 
 @dataclasses.dataclass
@@ -48,11 +52,12 @@ class Tally:
             for name in _IDS:
                 run.run(f"CREATE OR REPLACE TEMP TABLE seen_{name} (id VARCHAR, kept BOOLEAN)")
 
-    def add(self, *, all_kept: bool) -> tuple[Totals, Totals]:
+    def add(self, *, all_kept: bool, catalogue: bool = False) -> tuple[Totals, Totals]:
         """Add what stands in ``staged`` (and ``dropped``), and return the totals so far.
 
         Args:
             all_kept: Whether every staged row is accepted; then one count serves for both.
+            catalogue: Whether the rows are items; of these, rows and items are counted.
 
         Returns:
             As read, and as accepted.
@@ -60,12 +65,15 @@ class Tally:
         kept = "true" if all_kept else "_reason IS NULL AND rowid NOT IN (SELECT r FROM dropped)"
         rows = self._run.arrow(
             f"SELECT event_type, kept, count(*) AS n, count(*) - count(user_id) AS without_user, "
-            f'CAST(sum({_SIGNED}) AS VARCHAR) AS "value", epoch_us(min("timestamp")) AS first_us, '
-            f'epoch_us(max("timestamp")) AS last_us FROM (SELECT *, {kept} AS kept FROM staged) GROUP BY ALL'
+            f'CAST(sum({_SIGNED}) AS VARCHAR) AS "value", epoch_us(min("timestamp") FILTER ({_TELLABLE})) AS first_us, '
+            f'epoch_us(max("timestamp") FILTER ({_TELLABLE})) AS last_us '
+            f"FROM (SELECT *, {kept} AS kept FROM staged) GROUP BY ALL"
         ).to_pylist()
         for row in rows:
             for sums in [self._read, self._accepted] if row["kept"] else [self._read]:
                 sums.rows += row["n"]
+                if catalogue:
+                    continue
                 sums.without_user += row["without_user"]
                 sums.value += Decimal(row["value"] or 0)
                 sums.types[row["event_type"] or "(none)"] += row["n"]
@@ -73,20 +81,18 @@ class Tally:
                 sums.first_us = min(moments, default=None)
                 moments = [m for m in (sums.last_us, row["last_us"]) if m is not None]
                 sums.last_us = max(moments, default=None)
-        distinct_read, distinct_kept = self._distinct(kept, all_kept=all_kept)
+        ids = _IDS | ({"items": "i_item_id"} if catalogue else {})
+        distinct_read, distinct_kept = self._distinct(ids, kept, all_kept=all_kept)
         return _totals(self._read, distinct_read), _totals(self._accepted, distinct_kept)
 
-    def _distinct(self, kept: str, *, all_kept: bool) -> tuple[dict[str, int], dict[str, int]]:
+    def _distinct(self, ids: Mapping[str, str], kept: str, *, all_kept: bool) -> tuple[dict[str, int], dict[str, int]]:
         if not self._several:
-            read = self._run.row("SELECT " + ", ".join(f"count(DISTINCT {e})" for e in _IDS.values()) + " FROM staged")
-            if all_kept:
-                accepted = read
-            else:
-                counts = ", ".join(f"count(DISTINCT {e})" for e in _IDS.values())
-                accepted = self._run.row(f"SELECT {counts} FROM staged WHERE {kept}")
+            counts = ", ".join(f"count(DISTINCT {e})" for e in ids.values())
+            read = self._run.row(f"SELECT {counts} FROM staged")
+            accepted = read if all_kept else self._run.row(f"SELECT {counts} FROM staged WHERE {kept}")
             return _named(read), _named(accepted)
         read_counts, kept_counts = [], []
-        for name, expression in _IDS.items():
+        for name, expression in ids.items():
             self._run.run(
                 f"CREATE OR REPLACE TEMP TABLE seen_{name} AS SELECT id, bool_or(kept) AS kept FROM (FROM seen_{name} "
                 f"UNION ALL SELECT {expression} AS id, {kept} AS kept FROM staged WHERE id IS NOT NULL) GROUP BY id"
@@ -117,7 +123,4 @@ def _totals(sums: _Sums, distinct: dict[str, int]) -> Totals:
 def _iso(moment_us: int | None) -> str | None:
     if moment_us is None:
         return None
-    try:
-        return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=moment_us)).isoformat()
-    except OverflowError:  # a source may say the year 20191; the row itself is rejected
-        return None
+    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=moment_us)).isoformat()

@@ -13,6 +13,7 @@ import pyarrow as pa
 from footfall.events import bots
 from footfall.events.readers._base import Projection, Reader, lit
 from footfall.lake import staging
+from footfall.lake._mentions import values_in
 from footfall.lake.catalogue import described, new_items_sql
 from footfall.lake.engine import Engine
 from footfall.lake.raw import RawFiles
@@ -20,7 +21,7 @@ from footfall.lake.report import IngestReport, Totals
 from footfall.lake.secrecy import keyed_hash, keyed_hash_sql
 from footfall.lake.tables import WrittenFile
 from footfall.lake.tally import Tally
-from footfall.lake.workspace import Workspace
+from footfall.lake.workspace import Erased, Workspace
 from footfall.schema import EVENT_COLUMNS
 
 PARQUET: Final = "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
@@ -53,6 +54,7 @@ class Writer:
         self._workspace, self._run, self._reader, self._projection = workspace, run, reader, projection
         self._raw, self._now, self._tally = raw, now, tally
         self._ingest_id = uuid.uuid4().hex
+        self._heeded: set[Erased] = set()
         self._now_sql = f"make_timestamptz({int(now.timestamp() * 1_000_000)})"
         self._has_ip = "ip" in projection.event
         self._has_agent = "user_agent" in projection.event
@@ -62,21 +64,45 @@ class Writer:
         return self._projection.explode is not None
 
     def refuse_erased(self) -> None:
-        """Refuse rows of erased people that lie before their erasure; of such a row nothing is kept."""
-        erased = self._workspace.erased()
+        """Refuse rows of erased people that lie before their erasure; of such a row nothing is kept.
+
+        A row that names another user belongs to that one: it stays, without the device of the erased. Only what was
+        erased since the last call is looked for: called once more under the lock, it costs nothing as a rule.
+        """
+        erased = [e for e in self._workspace.erased() if e not in self._heeded]
         if not erased:
             return
-        secret = self._workspace.secret.hex()
+        self._heeded.update(erased)
         moments = pa.array([e.at for e in erased], pa.timestamp("us", "UTC"))
         table = pa.table({"who": pa.array([e.who for e in erased], pa.string()), "at": moments})
-        self._run.connection.register("erased", table)
-        for column in ("user_id", "anonymous_id"):
-            self._run.run(
-                "UPDATE staged SET _reason = 'erased_user', _raw = NULL, user_id = NULL, anonymous_id = NULL "
-                f"FROM erased WHERE erased.who = {keyed_hash_sql(column, secret)} "
-                'AND coalesce(staged."timestamp" < erased.at, true)'
-            )
-        self._run.connection.unregister("erased")
+        self._run.load("erased", table)
+        refused = "_reason = 'erased_user', _raw = NULL, user_id = NULL, anonymous_id = NULL"
+        self._erase_staged("user_id", refused)
+        self._erase_staged("anonymous_id", refused, "AND (staged.user_id IS NULL OR staged._reason IS NOT NULL)")
+        self._erase_staged("anonymous_id", "anonymous_id = NULL")
+        self._refuse_unread({e.who for e in erased})
+
+    def _erase_staged(self, column: str, change: str, condition: str = "") -> None:
+        who = keyed_hash_sql(f"staged.{column}", self._workspace.secret.hex())
+        self._run.run(
+            f"UPDATE staged SET {change} FROM erased WHERE erased.who = {who} "
+            f'AND coalesce(staged."timestamp" < erased.at, true) {condition}'
+        )
+
+    def _refuse_unread(self, erased: set[str]) -> None:
+        """Keep no line that could not be read and names someone erased: its user is not known, its text may tell."""
+        lines = self._run.arrow(
+            "SELECT rowid AS r, _raw FROM staged WHERE _raw IS NOT NULL AND user_id IS NULL AND anonymous_id IS NULL "
+            'AND coalesce("timestamp" < (SELECT max("at") FROM erased), true)'
+        )
+        secret = self._workspace.secret
+        gone = [
+            r
+            for r, raw in zip(lines["r"].to_pylist(), lines["_raw"].to_pylist(), strict=True)
+            if any(keyed_hash(value, secret) in erased for value in values_in(raw))
+        ]
+        self._run.load("unread", pa.table({"r": pa.array(gone, pa.int64())}))
+        self._run.run("UPDATE staged SET _reason = 'erased_user', _raw = NULL WHERE rowid IN (SELECT r FROM unread)")
 
     def hash_addresses(self) -> None:
         """Replace addresses and agents by keyed hashes; known robots are flagged by their agent first."""
@@ -101,22 +127,31 @@ class Writer:
         rejected, duplicates = sum(reasons.values()), sum(doubles.values())
         as_read, as_accepted = self._tally.add(all_kept=rejected + duplicates == 0)
         self._write_rejects()
-        items = self._write_items()
+        items = self._write_items(all_kept=duplicates == 0)
         noted = {"ingested_us": int(self._now.timestamp() * 1_000_000), "duplicates": duplicates, "rejected": rejected}
         accepted, n_bots = self._write_events(noted)
         assert accepted + duplicates + rejected == read, "rows were lost between reading and writing"  # noqa: S101
         return self._report(read, accepted, reasons, doubles, as_read, as_accepted, items, n_bots)
 
     def commit_items_only(self) -> IngestReport:
-        """Write and commit a file of the catalogue; the workspace's lock must be held. Returns what was done."""
+        """Write and commit a file of the catalogue; the workspace's lock must be held. Returns what was done.
+
+        A row is a duplicate if nothing new is known of its item after it.
+        """
         reasons = self._counts("SELECT _reason, count(*) FROM staged WHERE _reason IS NOT NULL GROUP BY 1")
         read = int(str(self._run.row("SELECT count(*) FROM staged")[0]))
-        self._run.run("CREATE OR REPLACE TEMP TABLE dropped (r BIGINT, why VARCHAR)")
         self._write_rejects()
-        items = self._write_items()
-        accepted = read - sum(reasons.values())
-        totals = Totals(rows=read, items=int(str(self._run.row("SELECT count(DISTINCT i_item_id) FROM staged")[0])))
-        return self._report(read, accepted, reasons, {}, totals, totals, items, 0)
+        items = self._write_items(all_kept=True)
+        self._run.refresh("items", self._files_of_this("items"))
+        self._run.run(
+            "CREATE OR REPLACE TEMP TABLE dropped AS SELECT rowid AS r, 'known' AS why FROM staged "
+            "WHERE _reason IS NULL AND i_item_id NOT IN (SELECT item_id FROM items)"
+        )
+        doubles = self._counts("SELECT why, count(*) FROM dropped GROUP BY 1")
+        rejected, duplicates = sum(reasons.values()), sum(doubles.values())
+        as_read, as_accepted = self._tally.add(all_kept=rejected + duplicates == 0, catalogue=True)
+        accepted = read - rejected - duplicates
+        return self._report(read, accepted, reasons, doubles, as_read, as_accepted, items, 0)
 
     def _report(
         self,
@@ -199,13 +234,16 @@ class Writer:
         )
         self._copy("rejects", sql, "ingested_at")
 
-    def _write_items(self) -> int:
+    def _files_of_this(self, table: str) -> list[str]:
+        return [f for f in self._workspace.tables.files(table) if self._ingest_id in f]
+
+    def _write_items(self, *, all_kept: bool) -> int:
         """Add what the rows say of their items where it differs from what is known. Returns the rows added."""
         own = self._reader.target == "items" and staging.has_properties(self._projection, self._raw)
         if not described(self._projection, properties=own):
             return 0
         self._run.refresh("items", self._workspace.tables.files("items"))
-        new = new_items_sql(self._projection, self._reader.name, self._now_sql, properties=own)
+        new = new_items_sql(self._projection, self._reader.name, self._now_sql, properties=own, all_kept=all_kept)
         return self._copy("items", new, "seen_at")
 
     def _write_events(self, noted: Mapping[str, int]) -> tuple[int, int]:
