@@ -133,13 +133,14 @@ def write_rees46(log: ShopLog, path: Path) -> dict[str, int]:
             "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
         )
         for lines in _parts(log, _rees46_lines):
-            for number in range(DIRTY_EVERY // 2, len(lines), DIRTY_EVERY):
+            spoilt = range(DIRTY_EVERY // 2 + 1, len(lines), DIRTY_EVERY)
+            for number in spoilt:
                 lines[number] = _spoilt(lines[number], number // DIRTY_EVERY)
             again = lines[::TWICE_EVERY]
             out.write("\n".join(lines + again) + "\n")
             counts["rows"] += len(lines) + len(again)
             counts["twice"] += len(again)
-            counts["dirty"] += len(range(DIRTY_EVERY // 2, len(lines), DIRTY_EVERY))
+            counts["dirty"] += len(spoilt)
     return counts
 
 
@@ -175,7 +176,7 @@ def _parts(log: ShopLog, lines_of: Any) -> Any:
 def _rees46_lines(columns: dict[str, Any]) -> list[str]:
     """Write one line per event; a third of the items have no category, and half have no brand, as in the real log."""
     return [
-        f"{time.replace('T', ' ')} UTC,{_REES46_TYPES[kind]},{item},20530135{category:02d}63166233{category:02d},"
+        f"{time.replace('T', ' ')} UTC,{_REES46_TYPES[kind]},{item},205301352{category:02d}63166{category:03d},"
         f"{_CATEGORIES[category] if category % 3 else ''},{_BRANDS[brand] if brand < len(_BRANDS) else ''},"
         f"{price},{user},{session}"
         for time, kind, item, category, brand, price, user, session in zip(
@@ -188,7 +189,7 @@ def _spoilt(line: str, kind: int) -> str:
     """Spoil a line in one of five ways that occur."""
     time, event_type, item, category_id, category, brand, price, user, session = line.split(",")
     cells = (
-        (time.replace("2019", "0019"), event_type, item, category_id, category, brand, price, user, session),
+        (f"00{time[2:]}", event_type, item, category_id, category, brand, price, user, session),
         (time, event_type, item, category_id, category, brand, price, "", ""),
         (time, event_type, item, category_id, category, brand, f"{price}?", user, session),
         (time[:7], event_type, item, category_id, category, brand, price, user, session),

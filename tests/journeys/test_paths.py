@@ -162,7 +162,7 @@ def test_result_becomes_tables_and_json() -> None:
     assert result.to_arrow()["paths"].to_pylist() == [2, 1, 1]
     text = str(result).splitlines()
     assert text[0] == "2 paths in 2 sessions, 2 users"
-    assert any(line.split() == ["V", ">", "B", "1", "0.5"] for line in text)
+    assert any(line.split() == ["V", ">", "B", "1", "50.00%"] for line in text)
     assert any(line.split() == ["V", "2", "(100.0%)", "B", "1", "(50.0%)"] for line in text)
 
 

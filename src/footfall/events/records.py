@@ -32,9 +32,9 @@ class Grammar:
         """
         self.delimiter = delimiter
         mark = re.escape(delimiter)
-        self._quoted = re.compile(rf' *"({_INSIDE})" *(?={mark}|\Z)')
-        self._open = re.compile(rf' *"{_INSIDE}\Z')
-        self._begins = re.compile(r' *"')
+        self._quoted = re.compile(rf' ?"({_INSIDE})" *(?={mark}|\Z)')
+        self._open = re.compile(rf' ?"{_INSIDE}\Z')
+        self._begins = re.compile(r' ?"')
 
     def values(self, text: str) -> list[str]:
         """Return the values of a record.

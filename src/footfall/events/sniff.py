@@ -62,7 +62,7 @@ def check_encoding(name: str) -> str:
     try:
         found = codecs.lookup(name).name
         codecs.getincrementaldecoder(name)(BAD_BYTES).decode(b"a\xff", final=True)
-        str(b"a", name)
+        str(b"", name)
     except (LookupError, UnicodeError, TypeError, ValueError, AssertionError):
         raise InputError(f"unknown encoding {name!r}; accepted: Python's names, e.g. utf-8, latin-1, gbk") from None
     return "utf-8" if found == "utf-8-sig" else found
@@ -84,7 +84,7 @@ def refuse_non_text(path: Path, head: bytes, text: str) -> None:
         if head.startswith(magic):
             raise SourceError(f"{path} is {what}; {accepted}")
     start = text[:4096]
-    if head[:4096].count(0) > len(head[:4096]) // 4:
+    if start.count("\0") * 4 > len(start):
         raise SourceError(
             f"{path} is full of zero bytes: it is no text, or text in another encoding (try --encoding utf-16-le); "
             f"{accepted}"
@@ -94,9 +94,9 @@ def refuse_non_text(path: Path, head: bytes, text: str) -> None:
 
 
 def is_json_lines(lines: Sequence[str]) -> bool:
-    """Tell whether most lines look like JSON objects: a first line that is torn does not make a table of them."""
-    filled = [line for line in lines if line.strip()]
-    return sum(line.lstrip().startswith("{") for line in filled) * 2 > len(filled)
+    """Tell whether the first line, or most lines, look like JSON objects: the first one may be torn."""
+    filled = [line.lstrip() for line in lines if line.strip()]
+    return filled[0].startswith("{") or sum(line.startswith("{") for line in filled) * 2 > len(filled)
 
 
 def json_keys(path: Path, lines: Sequence[str]) -> tuple[str, ...]:

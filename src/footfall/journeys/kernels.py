@@ -37,7 +37,7 @@ CAMPAIGN_CHANGE: Final = 4
 BOT: Final = 8
 MIDNIGHT: Final = 16
 NEW_USER: Final = 32
-"""Bits of a session's flags; the last two are set outside of the kernels."""
+"""Bits of a session's flags; midnights are set outside of the kernels."""
 
 
 def read_only(column: Array) -> Array:
@@ -216,6 +216,23 @@ def _campaign_changes(campaign: Array, begin: int, end: int) -> bool:
             return True
         known = campaign[i] or known
     return False
+
+
+@kernel
+def mark_new_users(user_sessions: Array, group: Int64, last_user: Int64, flags: UInt8) -> None:
+    """Flag the first session of each user in each group.
+
+    Args:
+        user_sessions: Where each user's sessions begin.
+        group: The group of each session, from 0.
+        last_user: -1 for each group; used up.
+        flags: The flags of the sessions; updated.
+    """
+    for u in range(len(user_sessions) - 1):
+        for s in range(user_sessions[u], user_sessions[u + 1]):
+            if last_user[group[s]] != u:
+                last_user[group[s]] = u
+                flags[s] |= NEW_USER
 
 
 @kernel

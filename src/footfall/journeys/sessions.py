@@ -169,10 +169,9 @@ def partial(part: Partition, spec: SessionsSpec, roles: Int64, calendar: Calenda
     """
     facts = Facts.of(part, spec, roles, calendar)
     group = facts.cut.reasons.astype(np.int64) if spec.per is None else calendar.period(facts.first_us, spec.per)
-    bounds, order = _by_group(group)
-    new = np.diff(facts.cut.user_of_session()[order], prepend=-1) != 0
-    new[bounds[:-1]] = True
-    facts.flags[order[new]] |= kernels.NEW_USER
+    if len(group):
+        shifted = group - group.min()
+        kernels.mark_new_users(facts.cut.user_sessions, shifted, np.full(int(shifted.max()) + 1, -1), facts.flags)
     lacking = part.n_events - int(np.count_nonzero(part.column("source_session"))) if spec.rule.source else 0
     alive = int(np.count_nonzero(np.diff(facts.cut.user_sessions)))
     return Partial(group, facts.last_us - facts.first_us, np.diff(facts.cut.starts), facts.flags, alive, lacking)
@@ -218,9 +217,10 @@ def _by_group(group: Int64) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
     if not len(group):
         return np.zeros(1, np.intp), np.empty(0, np.intp)
     shifted = group - group.min()
-    small = shifted.astype(np.int16) if shifted.max() < np.iinfo(np.int16).max else shifted  # 16 bits: a radix sort
-    order = np.argsort(small, kind="stable")
-    return np.flatnonzero(np.diff(shifted[order], prepend=-1, append=-1)), order
+    width = np.min_scalar_type(int(shifted.max()))  # up to 16 bits: a radix sort
+    order = np.argsort(shifted.astype(width), kind="stable")
+    sizes = np.bincount(shifted)
+    return np.concatenate(([0], np.cumsum(sizes[sizes > 0]))), order
 
 
 def _measures(duration_us: Int64, events: Int64, flags: UInt8, users: int) -> Measures:
@@ -236,7 +236,7 @@ def _measures(duration_us: Int64, events: Int64, flags: UInt8, users: int) -> Me
         users=users,
         events=int(events.sum()),
         mean_events=int(events.sum()) / n,
-        median_events=float(np.median(events)),
+        median_events=_median_of_small(events),
         mean_duration_s=int(duration_us.sum()) / n / US_PER_S,
         median_duration_s=float(np.median(duration_us)) / US_PER_S,
         engaged_share=share(kernels.ENGAGED),
@@ -247,6 +247,13 @@ def _measures(duration_us: Int64, events: Int64, flags: UInt8, users: int) -> Me
         campaign_change_share=share(kernels.CAMPAIGN_CHANGE),
         bot_share=share(kernels.BOT),
     )
+
+
+def _median_of_small(numbers: Int64) -> float:
+    """Return the median of non-negative numbers, of which few are large: counted, which costs less than to sort."""
+    below = np.cumsum(np.bincount(numbers))
+    low, high = np.searchsorted(below, [(len(numbers) - 1) // 2, len(numbers) // 2], side="right")
+    return float(low + high) / 2
 
 
 def sessions(

@@ -34,6 +34,7 @@ class Journal:
         given: The id that was asked for.
         user_ids: The person's user ids.
         anonymous_ids: The person's devices.
+        event_ids: The person's events that name neither.
         shared_devices: As in ``_person.SharedDevice``.
         removed: Table to the rows that are removed.
         cleared: Rows of others that lose the id of a device.
@@ -46,6 +47,7 @@ class Journal:
     given: str
     user_ids: Sequence[str]
     anonymous_ids: Sequence[str]
+    event_ids: Sequence[str]
     shared_devices: Sequence[Mapping[str, Any]]
     removed: Mapping[str, int]
     cleared: int
@@ -75,7 +77,7 @@ class Journal:
 
 
 def append_audit(workspace: Workspace, journal: Journal, lake_version: str) -> None:
-    """Add one line per id to the audit, once per erasure; ids are keyed hashes in it.
+    """Add one line per id to the audit, and one for events that name none, once per erasure; ids are keyed hashes.
 
     The file is replaced as a whole: a line that a crash has torn would keep every later ingest from reading it.
 
@@ -98,6 +100,9 @@ def append_audit(workspace: Workspace, journal: Journal, lake_version: str) -> N
         "lake_version": lake_version,
     }
     new = [json.dumps({"who": keyed_hash(id_, workspace.secret)} | about) for id_ in journal.ids]
+    if journal.event_ids:
+        events = [keyed_hash(event, workspace.secret) for event in journal.event_ids]
+        new.append(json.dumps({"at": journal.at, "erasure": journal.erasure, "events": events}))
     _replace(path, before + "".join(f"{line}\n" for line in new))
 
 

@@ -69,7 +69,7 @@ class ErasureReport(Result):
         at: The moment of the erasure, ISO 8601; None for a dry run.
         user_ids: The person's user ids, earlier ones included.
         anonymous_ids: The person's devices: linked to nobody else.
-        shared_devices: Devices of others too; their events without a user stay.
+        shared_devices: Devices of others too; their events without a user stay where they are not the person's.
         tables: Rows per table.
         cleared: Rows of others that stay, without the id of the device they named.
         mentions: Rows of others that name the person in their properties; they stay as they are.
@@ -110,7 +110,7 @@ class ErasureReport(Result):
             if ids
         ]
         lines += [
-            f"kept: {d.events:,} events without a user of {d.anonymous_id}, a device that {d.users:,} users share"
+            f"kept: {d.others:,} events without a user of {d.anonymous_id}, a device that {d.users:,} users share"
             for d in self.shared_devices
         ]
         if self.cleared:
@@ -165,7 +165,7 @@ def _plan(workspace: Workspace, given: str) -> Journal | None:
         person = find_person(run, given, workspace.settings.max_users_per_device)
         if person is None:
             return None
-        load_person(run, person.user_ids, person.anonymous_ids)
+        load_person(run, person.user_ids, person.anonymous_ids, person.event_ids)
         removed, cleared = {}, 0
         for table in PERSONAL:
             counts = run.row(
@@ -179,6 +179,7 @@ def _plan(workspace: Workspace, given: str) -> Journal | None:
             given=given,
             user_ids=person.user_ids,
             anonymous_ids=person.anonymous_ids,
+            event_ids=person.event_ids,
             shared_devices=[dataclasses.asdict(d) for d in person.shared_devices],
             removed=removed,
             cleared=cleared,
@@ -191,7 +192,7 @@ def _carry_out(workspace: Workspace, journal: Journal) -> ErasureReport:
     """Do what the journal says; every step may have been done before."""
     tables = workspace.tables
     with workspace.engine() as run:
-        load_person(run, journal.user_ids, journal.anonymous_ids)
+        load_person(run, journal.user_ids, journal.anonymous_ids, journal.event_ids)
         for table in PERSONAL:
             _rewrite(run, tables, table, journal.erasure)
     for table in PERSONAL:

@@ -50,7 +50,7 @@ class ExportReport(Result):
         dry_run: Rows were only counted.
         user_ids: The person's user ids, earlier ones included.
         anonymous_ids: The person's devices: linked to nobody else.
-        shared_devices: Devices of others too; their events without a user are not in the export.
+        shared_devices: Devices of others too; what is not the person's there is not in the export.
         tables: Rows per table.
         out: The file that was written, or None.
         lake_version: The lake's version.
@@ -82,7 +82,7 @@ class ExportReport(Result):
             if ids
         ]
         return lines + [
-            f"left out: {d.events:,} events without a user of {d.anonymous_id}, a device that {d.users:,} users share"
+            f"left out: {d.others:,} events without a user of {d.anonymous_id}, a device that {d.users:,} users share"
             for d in self.shared_devices
         ]
 
@@ -115,7 +115,7 @@ def export_user(workspace: Workspace, user_id: str, *, dry_run: bool = False, ou
             at = erased_at(workspace, given)
             why = f"it was erased at {at}" if at else "no event, refused row or link has it as user_id or anonymous_id"
             raise InputError(f"nothing is held of {given!r}: {why}")
-        load_person(run, person.user_ids, person.anonymous_ids)
+        load_person(run, person.user_ids, person.anonymous_ids, person.event_ids)
         counts = {
             table: int(str(run.row(f"SELECT count(*) FROM {table} WHERE {is_theirs(table)}")[0])) for table in PERSONAL
         }

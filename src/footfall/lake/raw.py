@@ -11,6 +11,7 @@ import contextlib
 import csv
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -27,6 +28,7 @@ from footfall.lake.engine import Engine, sql_list
 _REASON: Final = {"MISSING COLUMNS": "missing_columns", "TOO MANY COLUMNS": "too_many_columns"}
 """What the fast CSV reader reports line by line without touching its neighbours; all else goes to the patient one."""
 
+_FOUND: Final = re.compile(r"Found: (\d+)")
 _NO_LINE: Final = "NULL::BIGINT AS _line, NULL::VARCHAR AS _detail"
 _NO_TEXT: Final = f"NULL::VARCHAR AS _text, NULL::VARCHAR AS _bad, {_NO_LINE}"
 _BLANKS: Final = " || ".join(f"chr({ord(c)})" for c in BLANKS)
@@ -260,7 +262,7 @@ class RawFiles:
         countable = ", ".join(lit(kind) for kind in _REASON)
         rows = self._engine.arrow(
             f"SELECT s.file_path AS path, e.line_byte_position AS place, min(e.error_type) AS kind, "
-            f"bool_and(e.error_type IN ({countable}) AND NOT contains(trim(e.csv_line, chr(10) || chr(13)), chr(10))) "
+            f"bool_and(e.error_type IN ({countable}) AND trim(e.csv_line, chr(10) || chr(13)) NOT SIMILAR TO '(?s).*[\\r\\n].*') "
             "AS alone, any_value(e.error_message) AS message FROM reject_errors e "
             "JOIN reject_scans s USING (scan_id, file_id) GROUP BY ALL ORDER BY ALL"
         ).to_pylist()
@@ -287,8 +289,12 @@ class RawFiles:
                 raw.decode("utf-8")
             except UnicodeDecodeError:
                 return None
-            reason = "bad_json" if self.format == "jsonl" else _REASON[str(row["kind"])]
-            lines.append(BadLine(number, reason, printable(raw), str(row["message"] or "")))
+            if self.format == "jsonl":
+                lines.append(BadLine(number, "bad_json", printable(raw), "control character U+0001"))
+                continue
+            found_columns = _FOUND.search(str(row["message"]))
+            detail = f"{found_columns[1]} of {len(self.inputs[i].columns)} columns" if found_columns else ""
+            lines.append(BadLine(number, _REASON[str(row["kind"])], printable(raw), detail))
         return lines
 
 

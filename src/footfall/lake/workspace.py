@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from footfall.config import FILE, TEMPLATE, load
 from footfall.errors import WorkspaceError
@@ -18,7 +18,7 @@ from footfall.lake.engine import Engine, engine
 from footfall.lake.tables import Tables
 
 ERASURES: Final = "erasures.jsonl"
-"""The audit of erasures, one JSON object per line: who (keyed hash), when, and what was removed."""
+"""The audit of erasures, one JSON object per line: who (keyed hash), when, and what was removed; see ``_traces``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,11 +86,17 @@ class Workspace:
 
     def erased(self) -> list[Erased]:
         """Return everyone who was erased from this workspace, under keyed hashes."""
+        return [Erased(line["who"], dt.datetime.fromisoformat(line["at"])) for line in self._audit() if "who" in line]
+
+    def erased_events(self) -> set[str]:
+        """Return the erased events that name nobody but were somebody's, as keyed hashes of their ids."""
+        return {event for line in self._audit() for event in line.get("events", ())}
+
+    def _audit(self) -> list[dict[str, Any]]:
         path = self.path / "lake" / ERASURES
         if not path.exists():
             return []
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-        return [Erased(line["who"], dt.datetime.fromisoformat(line["at"])) for line in lines]
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
     @property
     def histories_root(self) -> Path:

@@ -81,6 +81,7 @@ class Writer:
         self._erase_staged("anonymous_id", refused, "AND (staged.user_id IS NULL OR staged._reason IS NOT NULL)")
         self._erase_staged("anonymous_id", "anonymous_id = NULL")
         self._refuse_unread({e.who for e in erased})
+        self._refuse_unnamed(refused)
 
     def _erase_staged(self, column: str, change: str, condition: str = "") -> None:
         who = keyed_hash_sql(f"staged.{column}", self._workspace.secret.hex())
@@ -103,6 +104,16 @@ class Writer:
         ]
         self._run.load("unread", pa.table({"r": pa.array(gone, pa.int64())}))
         self._run.run("UPDATE staged SET _reason = 'erased_user', _raw = NULL WHERE rowid IN (SELECT r FROM unread)")
+
+    def _refuse_unnamed(self, refused: str) -> None:
+        """Refuse events that name only a device of several users, and were erased as one user's."""
+        events = self._workspace.erased_events()
+        if events:
+            self._run.load("erased_events", pa.table({"id": pa.array(sorted(events), pa.string())}))
+            hashed = keyed_hash_sql(staging.event_id(exploded=self._exploded), self._workspace.secret.hex())
+            self._run.run(
+                f"UPDATE staged SET {refused} WHERE user_id IS NULL AND {hashed} IN (SELECT id FROM erased_events)"
+            )
 
     def hash_addresses(self) -> None:
         """Replace addresses and agents by keyed hashes; known robots are flagged by their agent first."""
@@ -248,7 +259,8 @@ class Writer:
 
     def _write_events(self, noted: Mapping[str, int]) -> tuple[int, int]:
         """Write the accepted rows and note numbers in the log. Returns how many, and how many are flagged as robots."""
-        given = {c: f'staged."{c}"' for c in EVENT_COLUMNS if c in self._columns()}
+        held = self._columns()
+        given = {c: f'staged."{c}"' for c in EVENT_COLUMNS if c in held}
         given |= {
             "event_id": staging.event_id(exploded=self._exploded),
             "ingested_at": self._now_sql,
