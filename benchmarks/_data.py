@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,15 @@ def make_segment(folder: Path, log: ShopLog) -> dict[str, Any]:
     return {"rows": log.events, "bytes": (folder / "events.jsonl").stat().st_size}
 
 
-MAKERS = {"lake": make_lake, "coded": make_coded, "rees46": make_rees46, "segment": make_segment}
+def make_shop(folder: Path, log: ShopLog) -> dict[str, Any]:
+    """Make ``shop``, a workspace with nothing in it, in the place of what is there."""
+    del log
+    shutil.rmtree(folder / "shop", ignore_errors=True)
+    Workspace.init(folder / "shop")
+    return {}
+
+
+MAKERS = {"shop": make_shop, "lake": make_lake, "coded": make_coded, "rees46": make_rees46, "segment": make_segment}
 
 if __name__ == "__main__":
     what, folder, events, seed = sys.argv[1:]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from _questions import FUNNEL, GAP_S, MATRIX_STEPS, OPEN_FUNNEL, PATH_STEPS, TOP_PATHS
 
@@ -17,8 +18,8 @@ from footfall.journeys.transitions import transitions
 from footfall.lake.workspace import Workspace
 from footfall.shop import Shop
 
-VERSION_OF = "footfall"
-CALLS = {
+VERSION_OF: Final = "footfall"
+CALLS: Final = {
     "funnel": lambda histories: funnel(histories, FUNNEL, within="24h"),
     OPEN_FUNNEL: lambda histories: funnel(histories, FUNNEL, within=None),
     "sessions": lambda histories: sessions(histories, gap_s=GAP_S),
@@ -31,14 +32,23 @@ CALLS = {
 """Question to call."""
 
 
+_A_ROW: Final = "event_time,event_type,product_id,user_id\n2019-10-01 00:00:00 UTC,view,1,2\n"
+
+
 def prepare(question: str, folder: Path) -> None:
-    """Load the kernels' machine code by asking the same of a tiny log; a user pays that once per process.
+    """Load libraries and the kernels' machine code by doing the same on a tiny log; a process pays that once.
 
     Args:
         question: What will be asked.
         folder: Holds ``tiny``, a workspace with compiled histories, beside the log.
     """
-    if question in CALLS and (folder / "tiny").exists():
+    if question.startswith("ingest "):
+        with tempfile.TemporaryDirectory() as home:
+            (Path(home) / "one.csv").write_text(_A_ROW, "utf-8")
+            Shop(Workspace.init(Path(home) / "shop")).ingest(Path(home) / "one.csv")
+    elif question == "compile":
+        bring_up_to_date(Workspace(folder / "tiny"), force=True)
+    else:
         CALLS[question](_open(folder / "tiny"))
 
 
@@ -90,7 +100,7 @@ def _paths(result: Any) -> dict[str, Any]:
     }
 
 
-_ANSWERS = {
+_ANSWERS: Final = {
     "funnel": lambda r: [step.users for step in r.steps],
     OPEN_FUNNEL: lambda r: [step.users for step in r.steps],
     "sessions": _sessions,

@@ -113,9 +113,10 @@ class Shop:
 
     def check(self) -> QualityReport:
         """Report on the quality of the data: what is missing, odd, late, automatic, and what was done about it."""
+        from footfall.histories.flagged import robot_users
         from footfall.lake.quality import check
 
-        return check(self.workspace)
+        return check(self.workspace, robots=robot_users(self.workspace))
 
     def histories(self) -> Histories:
         """Return the compiled histories of the lake as it is now; compiles what is new."""

@@ -66,5 +66,6 @@ def export_command(user_id: str, out: str | None, dry_run: bool, format_: str) -
 
     from footfall.lake.export import export_user
 
-    path = None if dry_run else Path(out or f"{user_id}.jsonl")
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in user_id)  # an id may hold a slash
+    path = None if dry_run else Path(out or f"{name}.jsonl")
     emit(export_user(the_shop().workspace, user_id, dry_run=dry_run, out=path), format_)

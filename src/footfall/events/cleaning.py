@@ -30,7 +30,7 @@ REASONS: Final[dict[str, str]] = {
     "future_timestamp": "the time lies in the future, beyond clock_skew_s",
     "missing_user": "there is neither a user nor an anonymous id",
     "missing_event_type": "there is no event type",
-    "missing_item": "an event about an item names none",
+    "missing_item": "an event about an item, or a row of the catalogue, names none",
     "bad_price": "the price is not a number, or too large",
     "negative_price": "the price is below zero",
     "bad_quantity": "the quantity is not a number, or too large",
@@ -40,6 +40,7 @@ REASONS: Final[dict[str, str]] = {
     "bad_rating": "the rating is not a number from 1 to 5",
     "bad_position": "the position is not a whole number from 0",
     "bad_logging_prob": "logging_prob is not a number above 0 and at most 1",
+    "bad_available": "whether the item is available is neither true nor false",
     "erased_user": "this person was erased; the row is counted, and not kept",
 }
 """Every reason a row can be refused for, in the order in which they are tried, and what it means."""
@@ -114,7 +115,7 @@ def cleaning(
         if column not in texts:
             typed[column] = _absent(column)
         elif column == "timestamp":
-            typed[column] = _time(projection, time_format)
+            typed[column] = time_sql("t_timestamp", projection, time_format)
         elif column in _NUMBERS:
             typed[column] = f"try_cast(t_{column} AS {_NUMBERS[column]})"
         else:
@@ -125,10 +126,10 @@ def cleaning(
         given = "t_currency" if "currency" in texts else "NULL"
         there = " OR ".join(f"t_{c} IS NOT NULL" for c in money)
         typed["currency"] = f"coalesce({given}, CASE WHEN {there} THEN {lit(currency)} END)"
+    latest_us = now_us + clock_skew_s * US_PER_S
     if target == "items":
-        nameless = "CASE WHEN coalesce(trim(i_item_id), '') = '' THEN 'missing_item' END"
-        return Cleaning(texts, typed, nameless)
-    return Cleaning(texts, typed, _reason(set(texts), now_us + clock_skew_s * US_PER_S))
+        return Cleaning(texts, typed, _item_reason(projection, latest_us))
+    return Cleaning(texts, typed, _reason(set(texts), latest_us))
 
 
 def _text(column: str, expression: str) -> str:
@@ -146,9 +147,14 @@ def _absent(column: str) -> str:
     return f"CAST(NULL AS {kind})"
 
 
-def _time(projection: Projection, time_format: str | None) -> str:
-    """Build the SQL that reads a time; a text without a zone is in the shop's (the connection's TimeZone)."""
-    t = "t_timestamp"
+def time_sql(t: str, projection: Projection, time_format: str | None = None) -> str:
+    """Build the SQL that reads a time; a text without a zone is in the shop's (the connection's TimeZone).
+
+    Args:
+        t: Name of the column that holds the text.
+        projection: Says how the source writes times.
+        time_format: A strptime format that the user gave.
+    """
     if time_format is not None:
         return f"CAST(try_strptime({t}, {lit(time_format)}) AS TIMESTAMPTZ)"
     factor = {"s": 1_000_000, "ms": 1000, "us": 1}.get(projection.time_unit)
@@ -193,6 +199,28 @@ def _value(typed: Mapping[str, str]) -> str:
     return f"coalesce({given}, CASE WHEN {typed['event_type']} IN ({types}) THEN {product} END)"
 
 
+def _item_reason(projection: Projection, latest_us: int) -> str:
+    """Build the CASE that names the first reason why a row of the catalogue is refused."""
+    tests = [("missing_item", "coalesce(trim(i_item_id), '') = ''")]
+    if "seen_at" in projection.items:
+        seen = time_sql("i_seen_at", projection)
+        tests += [
+            ("bad_timestamp", f"trim(i_seen_at) <> '' AND {seen} IS NULL"),
+            ("impossible_timestamp", f"{seen} < {_first_moment()}"),
+            ("future_timestamp", f"{seen} > make_timestamptz({latest_us})"),
+        ]
+    if "price" in projection.items:
+        price = f"try_cast(i_price AS {_NUMBERS['price']})"
+        tests += [("bad_price", f"trim(i_price) <> '' AND {price} IS NULL"), ("negative_price", f"{price} < 0")]
+    if "available" in projection.items:
+        tests.append(("bad_available", "trim(i_available) <> '' AND try_cast(i_available AS BOOLEAN) IS NULL"))
+    return f"CASE {' '.join(f'WHEN {test} THEN {lit(reason)}' for reason, test in tests)} END"
+
+
+def _first_moment() -> str:
+    return f"TIMESTAMPTZ '{FIRST_YEAR}-01-01 00:00:00+00'"
+
+
 def _reason(have: set[str], latest_us: int) -> str:
     """Build the CASE that names the first reason; checks of columns that the source lacks are left out."""
     types = ", ".join(lit(t) for t in NEEDS_ITEM)
@@ -200,7 +228,7 @@ def _reason(have: set[str], latest_us: int) -> str:
     tests: list[tuple[str, str | None, str]] = [
         ("missing_timestamp", None, "coalesce(trim(t_timestamp), '') = ''" if "timestamp" in have else "true"),
         ("bad_timestamp", "timestamp", '"timestamp" IS NULL'),
-        ("impossible_timestamp", "timestamp", f"\"timestamp\" < TIMESTAMPTZ '{FIRST_YEAR}-01-01 00:00:00+00'"),
+        ("impossible_timestamp", "timestamp", f'"timestamp" < {_first_moment()}'),
         ("future_timestamp", "timestamp", f'"timestamp" > make_timestamptz({latest_us})'),
         ("missing_user", None, "user_id IS NULL AND anonymous_id IS NULL"),
         ("missing_event_type", None, "event_type IS NULL"),

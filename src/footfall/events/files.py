@@ -148,7 +148,7 @@ def inspect(
         if compression != "none":
             raise SourceError(f"{path} is a Parquet file packed once more with {compression}; unpack it first")
         return _parquet(path)
-    encoding = sniff.check_encoding(encoding) if encoding else _encoding(head)
+    encoding = _encoding(head, sniff.check_encoding(encoding) if encoding else None)
     text = head.removeprefix(_BOM).decode(encoding, errors="replace").removeprefix("\ufeff")
     sniff.refuse_non_text(path, head, text)
     lines = LINE_END.split(text)
@@ -195,10 +195,15 @@ def _head(path: Path) -> tuple[Compression, bytes, bool]:
     return compression, head, True
 
 
-def _encoding(head: bytes) -> str:
-    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
-        return "utf-32"
-    return "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+def _encoding(head: bytes, given: str | None) -> str:
+    """Return the encoding that was given, or that a byte order mark tells; UTF-16 without a mark is Windows's."""
+    wide = head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff"))
+    marked = wide or head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if given is not None:
+        return f"{given}-le" if given in {"utf-16", "utf-32"} and not marked else given
+    if not marked:
+        return "utf-8"
+    return "utf-32" if wide else "utf-16"
 
 
 def _given(path: Path, names: Sequence[str], lines: Sequence[str], delimiter: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Where one record of a delimited text ends, and how many values it has: the fast reader's grammar, in plain Python.
 
-A value is quoted when it begins with a quote, blanks before it aside; a doubled quote inside is one quote, and after
-the closing quote only blanks may come (or one more quoted part). A quote in the middle of any other value is a letter.
+A value is quoted when it begins with a quote, or with one blank and a quote; a doubled quote inside is one quote, and
+after the closing quote only blanks may come (or one more quoted part). Any other quote is a letter like all others.
 """
 
 from __future__ import annotations

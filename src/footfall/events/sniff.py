@@ -61,7 +61,7 @@ def check_encoding(name: str) -> str:
     """
     try:
         found = codecs.lookup(name).name
-        codecs.getincrementaldecoder(name)(BAD_BYTES).decode(b"a\xff", final=True)
+        codecs.getincrementaldecoder(name)(BAD_BYTES).decode(b"", final=True)
         str(b"", name)
     except (LookupError, UnicodeError, TypeError, ValueError, AssertionError):
         raise InputError(f"unknown encoding {name!r}; accepted: Python's names, e.g. utf-8, latin-1, gbk") from None

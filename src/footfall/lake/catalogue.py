@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from footfall.events.cleaning import time_sql
 from footfall.events.readers._base import Projection, lit
 from footfall.schema import ITEM_COLUMNS
 
@@ -37,7 +38,7 @@ def new_items_sql(
     columns = described(projection, properties=properties)
     own_time = "seen_at" in projection.items
     at = (
-        f"coalesce(try_cast(i_seen_at AS TIMESTAMPTZ), {now_sql})"
+        f"coalesce({time_sql('i_seen_at', projection)}, {now_sql})"
         if own_time
         else 'coalesce("timestamp", ' + now_sql + ")"
     )

@@ -260,7 +260,8 @@ def _find_double(workspace: Workspace, run: Engine, *, exploded: bool) -> None:
     ]
     staging.find_duplicates(run, near, exploded=exploded)
     run.refresh("events", list(spans))
-    staging.find_resent(run, exploded=exploded)
+    packed = [r.name for r in _registry.readers().values() if r.project(sorted(r.known)).explode is not None]
+    staging.find_resent(run, packed, exploded=exploded)
 
 
 __all__ = ["IngestOptions", "IngestReport", "Totals", "ingest"]

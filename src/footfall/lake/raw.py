@@ -262,8 +262,8 @@ class RawFiles:
         countable = ", ".join(lit(kind) for kind in _REASON)
         rows = self._engine.arrow(
             f"SELECT s.file_path AS path, e.line_byte_position AS place, min(e.error_type) AS kind, "
-            f"bool_and(e.error_type IN ({countable}) AND trim(e.csv_line, chr(10) || chr(13)) NOT SIMILAR TO '(?s).*[\\r\\n].*') "
-            "AS alone, any_value(e.error_message) AS message FROM reject_errors e "
+            f"bool_and(e.error_type IN ({countable}) AND NOT regexp_matches(trim(e.csv_line, chr(10) || chr(13)), "
+            "'[\\r\\n]')) AS alone, any_value(e.error_message) AS message FROM reject_errors e "
             "JOIN reject_scans s USING (scan_id, file_id) GROUP BY ALL ORDER BY ALL"
         ).to_pylist()
         hurt, fresh = [], []

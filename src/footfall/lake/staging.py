@@ -181,7 +181,7 @@ def find_duplicates(engine: Engine, lake_files: Sequence[str], *, exploded: bool
         )
 
 
-def find_resent(engine: Engine, *, exploded: bool) -> None:
+def find_resent(engine: Engine, packed_sources: Sequence[str], *, exploded: bool) -> None:
     """Add to ``dropped`` the lines of orders that were sent twice.
 
     One sending of an order is its lines of one message, or of one moment where each line is a row of its own. A later
@@ -190,6 +190,7 @@ def find_resent(engine: Engine, *, exploded: bool) -> None:
 
     Args:
         engine: Holds ``staged`` and ``dropped``.
+        packed_sources: Sources whose rows hold several events; in the lake, their ids end in the event's place.
         exploded: Whether one raw row gave several staged ones.
     """
     line = (
@@ -207,8 +208,8 @@ def find_resent(engine: Engine, *, exploded: bool) -> None:
     if engine.row("SELECT count(*) FROM lines") == (0,):
         return
     engine.run(
-        f"INSERT INTO lines SELECT NULL, CASE WHEN contains(event_id, '#') THEN split_part(event_id, '#', 1) "
-        f"ELSE {moment} END, {shared} FROM events "
+        f"INSERT INTO lines SELECT NULL, CASE WHEN source IN ({', '.join(map(lit, packed_sources)) or 'NULL'}) "
+        f"THEN regexp_replace(event_id, '#[0-9]+$', '') ELSE {moment} END, {shared} FROM events "
         "WHERE event_type = 'purchase' AND order_id IN (SELECT order_id FROM lines)"
     )
     engine.run(
