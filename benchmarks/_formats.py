@@ -129,9 +129,7 @@ def write_rees46(log: ShopLog, path: Path) -> dict[str, int]:
     """
     counts = {"rows": 0, "twice": 0, "dirty": 0}
     with path.open("w", encoding="utf-8", newline="\n") as out:
-        out.write(
-            "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
-        )
+        out.write("event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n")
         for lines in _parts(log, _rees46_lines):
             spoilt = range(DIRTY_EVERY // 2 + 1, len(lines), DIRTY_EVERY)
             for number in spoilt:
@@ -180,7 +178,8 @@ def _rees46_lines(columns: dict[str, Any]) -> list[str]:
         f"{_CATEGORIES[category] if category % 3 else ''},{_BRANDS[brand] if brand < len(_BRANDS) else ''},"
         f"{price},{user},{session}"
         for time, kind, item, category, brand, price, user, session in zip(
-            *(columns[c] for c in ("time", "kind", "item", "category", "brand", "price", "user", "session")), strict=True
+            *(columns[c] for c in ("time", "kind", "item", "category", "brand", "price", "user", "session")),
+            strict=True,
         )
     ]
 

@@ -124,7 +124,9 @@ class ShopLog:
         start_ms = _with_rhythm(FIRST_US + slice_us * (number + rng.random(visits))) // 1000
         item = (self.n_items * rng.random(events) ** 2.5).astype(np.int64)
         kinds = _event_types(rng, lengths, begins)
-        looked_at = np.maximum.accumulate(np.where((kinds < 2) | (np.arange(events) == begins[visit]), np.arange(events), 0))
+        looked_at = np.maximum.accumulate(
+            np.where((kinds < 2) | (np.arange(events) == begins[visit]), np.arange(events), 0)
+        )
         order = np.argsort(start_ms[visit] + since_ms, kind="stable")
         return Piece(
             number,
@@ -159,7 +161,9 @@ def _visit_lengths(rng: np.random.Generator, events: int) -> Array:
 def _with_rhythm(moments_us: Array) -> Array:
     """Shift moments so that evenings are busy and nights are quiet."""
     day_us = 86_400e6
-    shifted: Array = (moments_us + 0.8 * day_us / (2 * np.pi) * np.sin(2 * np.pi * moments_us / day_us)).astype(np.int64)
+    shifted: Array = (moments_us + 0.8 * day_us / (2 * np.pi) * np.sin(2 * np.pi * moments_us / day_us)).astype(
+        np.int64
+    )
     return shifted
 
 

@@ -94,7 +94,9 @@ def differences(question: str, ours: Any, theirs: Any) -> list[str]:
 def _differences(ours: Any, theirs: Any, at: str) -> list[str]:
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         lonely = [f"{at}.{key}: only one has it" for key in sorted(set(ours) ^ set(theirs))]
-        return lonely + [d for key in ours if key in theirs for d in _differences(ours[key], theirs[key], f"{at}.{key}")]
+        return lonely + [
+            d for key in ours if key in theirs for d in _differences(ours[key], theirs[key], f"{at}.{key}")
+        ]
     if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
         lengths = [] if len(ours) == len(theirs) else [f"{at}: {len(ours)} and {len(theirs)} of them"]
         pairs = enumerate(zip(ours, theirs, strict=False))

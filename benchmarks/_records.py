@@ -57,7 +57,10 @@ def ratio(above: Sequence[Run], below: Sequence[Run], of: str = "cpu_s") -> dict
     """
     each = [getattr(a, of) / getattr(b, of) for a, b in zip(above, below, strict=True)]
     medians = [statistics.median(getattr(run, of) for run in runs) for runs in (above, below)]
-    return {name: float(f"{v:.4g}") for name, v in (("ratio", medians[0] / medians[1]), ("low", min(each)), ("high", max(each)))}
+    return {
+        name: float(f"{v:.4g}")
+        for name, v in (("ratio", medians[0] / medians[1]), ("low", min(each)), ("high", max(each)))
+    }
 
 
 def judged(
@@ -74,7 +77,7 @@ def record(benchmark: str, repeats: int, seed: int, **content: Any) -> dict[str,
     return {
         "benchmark": benchmark,
         "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": _command(sys.argv),
         **_repository(),
         "machine": machine(),
         "versions": {"python": platform.python_version()}
@@ -83,6 +86,17 @@ def record(benchmark: str, repeats: int, seed: int, **content: Any) -> dict[str,
         "repeats": repeats,
         **content,
     }
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Return the command line, without the folders that mean something on one machine only."""
+    kept, rest = [], iter(arguments[1:])
+    for word in rest:
+        if word in {"--work", "--records"}:
+            next(rest, None)
+        elif not word.startswith(("--work=", "--records=")):
+            kept.append(word)
+    return shlex.join(["python", f"benchmarks/{Path(arguments[0]).name}", *kept])
 
 
 def write(made: Mapping[str, Any], folder: Path = RECORDS) -> Path:

@@ -220,5 +220,7 @@ _ANSWERS: Final = {
         for source, target, n, users, median_s in rows
     },
     "step_matrix": lambda rows, names: {f"{step + 1}:{names[kind]}": n for step, kind, n in rows},
-    "paths": lambda rows, names: path_answer(([names.get(kind, DROP_OFF) for kind in row[:-1]], row[-1]) for row in rows),
+    "paths": lambda rows, names: path_answer(
+        ([names.get(kind, DROP_OFF) for kind in row[:-1]], row[-1]) for row in rows
+    ),
 }

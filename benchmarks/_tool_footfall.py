@@ -25,9 +25,7 @@ CALLS: Final = {
     "sessions": lambda histories: sessions(histories, gap_s=GAP_S),
     "transitions": lambda histories: transitions(histories, gap_s=GAP_S),
     "step_matrix": lambda histories: step_matrix(histories, max_steps=MATRIX_STEPS, gap_s=GAP_S),
-    "paths": lambda histories: paths(
-        histories, max_steps=PATH_STEPS, gap_s=GAP_S, top=TOP_PATHS, rows_per_step=250
-    ),
+    "paths": lambda histories: paths(histories, max_steps=PATH_STEPS, gap_s=GAP_S, top=TOP_PATHS, rows_per_step=250),
 }
 """Question to call."""
 
@@ -110,4 +108,3 @@ _ANSWERS: Final = {
     },
     "paths": _paths,
 }
-

@@ -49,7 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     answers = {question: found[0].answer for (_, question), found in runs.items()}
     made = _records.record(
-        "ingest", given.repeat, given.seed, rows=given.rows, files=files, measures=measures, ratios=ratios, answers=answers
+        "ingest",
+        given.repeat,
+        given.seed,
+        rows=given.rows,
+        files=files,
+        measures=measures,
+        ratios=ratios,
+        answers=answers,
     )
     path = _records.write(made, given.records)
     missed = [ratio for ratio in ratios if ratio["met"] is False]

@@ -105,7 +105,9 @@ def _rounds(folder: Path, tools: Sequence[str], given: argparse.Namespace) -> Ru
     for number in range(given.repeat + 1):  # the first round fills caches and is not counted
         for question in dict.fromkeys(q for tool in tools for q in TOOLS[tool]):
             for tool in tools:
-                if question not in TOOLS[tool] or (question in (*QUESTIONS, OPEN_FUNNEL) and question not in given.asked):
+                if question not in TOOLS[tool] or (
+                    question in (*QUESTIONS, OPEN_FUNNEL) and question not in given.asked
+                ):
                     continue
                 if number == 0 and tool == "retentioneering":
                     continue  # half a minute each, and nothing of it is cached

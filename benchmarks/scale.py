@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.repeat,
         given.seed,
         memory=given.memory,
-        sizes=[{**facts[events], "measures": [_summary(r, events) for r in runs.values()]} for events, runs in found.items()],
+        sizes=[
+            {**facts[events], "measures": [_summary(r, events) for r in runs.values()]}
+            for events, runs in found.items()
+        ],
         ratios=ratios,
     )
     path = _records.write(made, given.records)

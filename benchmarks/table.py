@@ -32,11 +32,14 @@ QUESTION_NAMES: Final = {
     "step_matrix": "step matrix",
     "paths": "paths",
     "funnel_open": "funnel without a window",
-    "scan": "scan of user, time, type",
-    "scan_with_item": "scan of user, time, type, item",
-    "sum": "the first three, only summed",
-    "sum_with_item": "all four, only summed",
 }
+SCAN_NAMES: Final = {
+    "scan": "user, time, type handed over",
+    "scan_with_item": "user, time, type, item handed over",
+    "sum": "user, time, type added up",
+    "sum_with_item": "user, time, type, item added up",
+}
+MARKS: Final = {True: "", False: " **missed**", None: ""}
 
 Record = Mapping[str, Any]
 
@@ -56,7 +59,9 @@ def render(text: str, folder: Path = _records.RECORDS) -> str:
         name, found, rest = part.partition(" -->\n")
         _, ended, after = rest.partition("<!-- end -->")
         if not found or not ended or name not in TABLES:
-            raise ValueError(f"the table {name.split()[0]!r} has no end, or no such name; accepted: {', '.join(TABLES)}")
+            raise ValueError(
+                f"the table {name.split()[0]!r} has no end, or no such name; accepted: {', '.join(TABLES)}"
+            )
         parts[k] = f"{name} -->\n{TABLES[name](folder)}\n<!-- end -->{after}"
     return "<!-- table: ".join(parts)
 
@@ -74,39 +79,68 @@ def _journeys_of(made: Record, size: Record) -> str:
     measured = {(m["tool"], m["question"]): m for m in size["measures"]}
     tools = [tool for tool in TOOL_NAMES if any(tool == t for t, _ in measured)]
     questions = [q for q in QUESTION_NAMES if ("footfall", q) in measured]
-    cells = [[QUESTION_NAMES[q], *(_cost(measured.get((tool, q))) for tool in tools)] for q in questions]
-    scans = [[QUESTION_NAMES[q], _cost(measured["duckdb", q])] for q in QUESTION_NAMES if "s" in q and ("duckdb", q) in measured and q not in questions]
-    versions = ", ".join(f"{TOOL_NAMES[tool]} {size['versions'][tool]}" for tool in tools if tool != "duckdb_unordered")
-    start = _named(measured, tools)
+    scans = [[name, _cost(measured["duckdb", q])] for q, name in SCAN_NAMES.items() if ("duckdb", q) in measured]
+    costs = [[QUESTION_NAMES[q], *(_cost(measured.get((tool, q))) for tool in tools)] for q in questions]
+    versions = ", ".join(f"{TOOL_NAMES[t]} {size['versions'][t]}" for t in tools if t != "duckdb_unordered")
+    sessions = f", {size['answers']['sessions']['sessions']:,.0f} sessions" if "sessions" in size["answers"] else ""
     parts = [
-        f"### {size['events']:,} events, {size['users']:,} users, {size['answers']['sessions']['sessions']:,.0f} sessions",
+        f"### {size['events']:,} events, {size['users']:,} users{sessions}",
         _circumstances(made, versions),
-        "CPU seconds (median of the rounds), and peak memory of the process in MiB:",
-        _grid(["", *(TOOL_NAMES[tool] for tool in tools)], cells),
-        "What DuckDB needs to read the columns, handed over as arrays or only added up inside:",
+        "CPU seconds of the work (median of the rounds), and peak memory of the process in MiB:",
+        _grid(["", *(TOOL_NAMES[tool] for tool in tools)], costs),
+        "The targets, as ratio of the medians (smallest to largest of the rounds):",
+        _targets(size["ratios"], questions),
+        "How many times Footfall's CPU the others take:",
+        _times(size["ratios"], questions, tools),
+        "What DuckDB needs for the columns themselves:",
         _grid(["", "CPU s, MiB"], scans),
-        "Ratios, with the smallest and the largest of the rounds:",
-        _verdicts(size["ratios"]),
-        f"Before the work, once per process (interpreter, libraries, compiled code), in CPU s: {start}; Footfall's very "
-        f"first run on a machine, kernels compiled: {min(size['cold_start_cpu_s'].values()):.1f} to "
-        f"{max(size['cold_start_cpu_s'].values()):.1f}. Compiling the log into histories took "
-        f"{size['compile']['cpu_s']['median']:.1f} CPU s and {size['compile']['peak_mb']['median']:,.0f} MiB.",
+        _beside_the_work(size, measured, tools),
     ]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(parts)
 
 
-def _named(measured: Mapping[tuple[str, str], Record], tools: Sequence[str]) -> str:
+def _targets(ratios: Sequence[Record], questions: Sequence[str]) -> str:
+    kinds = (("duckdb", "scan"), ("duckdb", "cpu"), ("retentioneering", "memory"))
+    by = {(r["question"], r["rival"], r["kind"]): r for r in ratios}
+    head = ["", "CPU over DuckDB's scan", "DuckDB SQL's CPU over ours", "peak memory over retentioneering's"]
+    aims = [next((r["target"] for r in ratios if (r["rival"], r["kind"]) == kind), "-") for kind in kinds]
+    rows = [["*target*", *(f"*{aim}*" for aim in aims)]]
+    for question in questions:
+        rows.append([QUESTION_NAMES[question], *(_ratio(by.get((question, *kind))) for kind in kinds)])
+    return _grid(head, rows)
+
+
+def _times(ratios: Sequence[Record], questions: Sequence[str], tools: Sequence[str]) -> str:
+    by = {(r["question"], r["rival"]): r for r in ratios if r["kind"] == "cpu"}
+    rivals = [tool for tool in tools if tool != "footfall"]
+    rows = [[QUESTION_NAMES[q], *(_ratio(by.get((q, rival)), marked=False) for rival in rivals)] for q in questions]
+    return _grid(["", *(TOOL_NAMES[rival] for rival in rivals)], rows)
+
+
+def _beside_the_work(size: Record, measured: Mapping[tuple[str, str], Record], tools: Sequence[str]) -> str:
     starts = {t: [m["start_cpu_s"]["median"] for (tool, _), m in measured.items() if tool == t] for t in tools}
-    return ", ".join(f"{TOOL_NAMES[t]} {max(found):.1f}" for t, found in starts.items() if t != "duckdb_unordered")
+    shown = ", ".join(f"{TOOL_NAMES[t]} {max(found):.1f}" for t, found in starts.items() if t != "duckdb_unordered")
+    cold = size["cold_start_cpu_s"].values()
+    compiled = size["compile"]
+    return (
+        f"Before the work, in every process (interpreter, libraries, compiled code), in CPU s: {shown}; in Footfall's "
+        f"very first on a machine, which compiles the kernels, {min(cold):.1f} to {max(cold):.1f}. Once per log, "
+        f"Footfall compiles it into histories: {compiled['cpu_s']['median']:.1f} CPU s, "
+        f"{compiled['peak_mb']['median']:,.0f} MiB."
+    )
+
+
+def _ratio(found: Record | None, *, marked: bool = True) -> str:
+    if found is None:
+        return "-"
+    return f"{found['ratio']:.3g} ({found['low']:.3g} to {found['high']:.3g}){MARKS[found['met']] if marked else ''}"
 
 
 def _cost(measure: Record | None) -> str:
     if measure is None:
         return "-"
-    cpu_s = measure["cpu_s"]["median"]
-    return f"{cpu_s:.3f} s, {measure['peak_mb']['median']:,.0f}" if cpu_s < 10 else (
-        f"{cpu_s:.1f} s, {measure['peak_mb']['median']:,.0f}"
-    )
+    cpu_s, peak_mb = measure["cpu_s"]["median"], measure["peak_mb"]["median"]
+    return f"{cpu_s:.1f} s, {peak_mb:,.0f}" if cpu_s >= 10 else f"{cpu_s:.3f} s, {peak_mb:,.0f}"
 
 
 def ingest(folder: Path) -> str:
@@ -128,7 +162,9 @@ def _ingest_of(made: Record) -> str:
         ]
         for m in made["measures"]
     ]
-    sizes = "; ".join(f"{name}: {facts['rows']:,} rows, {facts['bytes'] / 1e6:,.0f} MB" for name, facts in made["files"].items())
+    sizes = "; ".join(
+        f"{name}: {facts['rows']:,} rows, {facts['bytes'] / 1e6:,.0f} MB" for name, facts in made["files"].items()
+    )
     parts = [
         f"### {made['rows']:,} events ({sizes})",
         _circumstances(made, f"DuckDB {made['versions']['duckdb']}"),
@@ -168,18 +204,14 @@ def _circumstances(made: Record, versions: str) -> str:
     commit = (made["commit"] or "no commit")[:10] + (" with changes" if made["dirty"] else "")
     return (
         f"`{made['command']}`, {made['when'][:10]}, {commit}; {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_gb']:.0f} GiB; Python {made['versions']['python']}, {versions}; {made['repeats']} rounds, "
+        f"{machine['memory_gb']:.0f} GiB; Python {made['versions']['python']}, {versions}; rounds: {made['repeats']}, "
         f"seed {made['seed']}."
     )
 
 
 def _verdicts(ratios: Sequence[Record]) -> str:
-    marks = {True: "met", False: "**missed**", None: ""}
-    cells = [
-        [r["what"], f"{r['ratio']:.3g}", f"{r['low']:.3g} to {r['high']:.3g}", r["target"] or "", marks[r["met"]]]
-        for r in ratios
-    ]
-    return _grid(["", "ratio", "rounds", "target", ""], cells)
+    rows = [[r["what"], _ratio(r), r["target"] or "-"] for r in ratios]
+    return _grid(["", "ratio", "target"], rows)
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

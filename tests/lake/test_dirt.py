@@ -73,7 +73,8 @@ CASES = [
          {"names": ("user_id", "event_type", "product_id", "category_id", "timestamp")}),
     Case("one column twice", HEAD.strip() + ",timestamp\n" + GOOD.strip() + ",x\n", 1),
     # JSON lines
-    Case("JSON lines", '{"user_id":"u1","event_type":"view","product_id":1,"timestamp":1704103200}\n', 1, {}, "l.jsonl"),
+    Case("JSON lines", '{"user_id":"u1","event_type":"view","product_id":1,"timestamp":1704103200}\n', 1, {},
+         "l.jsonl"),
     Case("broken JSON", '{"user_id":"u1","event_type":"view","timestamp":1704103200}\n{"user_id":"u2",\n', 1,
          {"bad_json": 1}, "l.jsonl"),
     Case("JSON, but no object",
@@ -178,7 +179,7 @@ def test_a_file_that_is_no_log_ends_in_one_clear_line(
 
 def test_folders_and_patterns_without_a_file_are_said(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no file to read; accepted: .csv"):
+    with pytest.raises(InputError, match=r"holds no file to read; accepted: files ending in \.csv"):
         ingest(workspace, [str(tmp_path / "empty")])
     with pytest.raises(InputError, match="no file matches"):
         ingest(workspace, [str(tmp_path / "*.nothing")])
