@@ -1,4 +1,4 @@
-"""The synthetic log on disk: as a lake, as a REES46 file, as Segment lines, and as the coded columns that rivals read."""
+"""The synthetic log on disk: as a lake, as a REES46 file, as Segment lines, as the coded columns that rivals read."""
 
 from __future__ import annotations
 

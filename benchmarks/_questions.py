@@ -1,8 +1,8 @@
 """What every tool is asked, in numbers, and when two answers are equal. Only the standard library: rivals load it too.
 
-The questions are Footfall's own, with its defaults. A log of ``_log`` holds no visit longer than a day and no two events
-of one user at the same time, so the two rules in which tools may differ (the longest session, the order of ties) never
-decide; ``journeys.py`` checks that.
+The questions are Footfall's own, with its defaults. A log of ``_log`` holds no visit longer than a day and no two
+events of one user at the same time, so the two rules in which tools may differ (the longest session, the order of ties)
+never decide; ``journeys.py`` checks that.
 
 An answer is JSON: ``sessions`` a dictionary of measures; ``funnel`` the users of each step; ``transitions`` pairs
 ``source>target`` to count, users and median seconds (or fewer of them); ``step_matrix`` cells ``step:event_type`` to

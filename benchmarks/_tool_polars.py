@@ -1,4 +1,4 @@
-"""polars, asked lazily with its streaming engine, on the Parquet file; its frames keep their order, so sorted rows help.
+"""polars, asked lazily with its streaming engine, on the Parquet file; frames keep their order, so sorted rows help.
 
 The row above is the user's event before, as long as the user is the same: no window is needed but in the funnel.
 """
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # read once, when it is imported
 
-import polars as pl  # noqa: E402
-from _questions import (  # noqa: E402
+import polars as pl
+from _questions import (
     CODED_FILE,
     DROP_OFF,
     END,
@@ -32,9 +32,9 @@ from _questions import (  # noqa: E402
 
 VERSION_OF: Final = "polars"
 
-_USER, _US, _TYPE = pl.col("user"), pl.col("us"), pl.col("type")
-_GAP_US: Final = _US - _US.shift()
-_BEGINS: Final = ((_USER != _USER.shift()) | (_GAP_US > GAP_S * 1_000_000)).fill_null(value=True)
+user, us, kind = pl.col("user"), pl.col("us"), pl.col("type")
+gap_us = us - us.shift()
+begins = ((user != user.shift()) | (gap_us > GAP_S * 1_000_000)).fill_null(value=True)
 
 Codes = Mapping[str, int]
 
@@ -63,32 +63,32 @@ def answer(question: str, frames: Any, folder: Path) -> Any:
 
 
 def _is(codes: Codes, names: tuple[str, ...]) -> pl.Expr:
-    return _TYPE.is_in([codes[name] for name in names if name in codes])
+    return kind.is_in([codes[name] for name in names if name in codes])
 
 
 def _funnel(events: pl.LazyFrame, codes: Codes) -> list[pl.LazyFrame]:
     """Carry the start of the last attempt along each user's events; what cannot go on is left out step by step."""
     window_us = FUNNEL_WITHIN_S * 1_000_000
     first, *later = (codes[name] for name in FUNNEL)
-    start = pl.when(_TYPE == first).then(_US).forward_fill().over("user")
+    start = pl.when(kind == first).then(us).forward_fill().over("user")
     going = events.filter(_is(codes, FUNNEL)).with_columns(start=start)
-    counts = [events.filter(_TYPE == first).select(_USER.n_unique())]
+    counts = [events.filter(kind == first).select(user.n_unique())]
     done = first
     for code in later:
-        going = going.filter((_TYPE != done) & (_US <= pl.col("start") + window_us))
-        counts.append(going.filter(_TYPE == code).select(_USER.n_unique()))
-        going = going.with_columns(start=pl.when(_TYPE == code).then("start").forward_fill().over("user"))
+        going = going.filter((kind != done) & (us <= pl.col("start") + window_us))
+        counts.append(going.filter(kind == code).select(user.n_unique()))
+        going = going.with_columns(start=pl.when(kind == code).then("start").forward_fill().over("user"))
         done = code
     return counts
 
 
 def _sessions(events: pl.LazyFrame, codes: Codes) -> list[pl.LazyFrame]:
     each = (
-        events.with_columns(session=_BEGINS.cum_sum())
+        events.with_columns(session=begins.cum_sum())
         .group_by("session")
         .agg(
             n=pl.len(),
-            length=_US.last() - _US.first(),
+            length=us.last() - us.first(),
             keyed=_is(codes, KEY_TYPES).any(),
             views=_is(codes, VIEW_TYPES).sum(),
             bought=_is(codes, ("purchase",)).any(),
@@ -113,10 +113,10 @@ def _sessions(events: pl.LazyFrame, codes: Codes) -> list[pl.LazyFrame]:
 def _transitions(events: pl.LazyFrame, codes: Codes) -> list[pl.LazyFrame]:
     del codes
     inside = pl.when(~pl.col("begins"))
-    moved = events.with_columns(begins=_BEGINS, before=_TYPE.shift(), gap=_GAP_US).with_columns(
+    moved = events.with_columns(begins=begins, before=kind.shift(), gap=gap_us).with_columns(
         source=inside.then("before"), gap=inside.then("gap"), ends=pl.col("begins").shift(-1, fill_value=True)
     )
-    measured = {"n": pl.len(), "users": _USER.n_unique()}
+    measured = {"n": pl.len(), "users": user.n_unique()}
     return [
         moved.group_by("source", "type").agg(**measured, median_s=pl.col("gap").median() / 1e6),
         moved.filter("ends").group_by("type").agg(**measured),
@@ -125,18 +125,18 @@ def _transitions(events: pl.LazyFrame, codes: Codes) -> list[pl.LazyFrame]:
 
 def _step_matrix(events: pl.LazyFrame, codes: Codes) -> list[pl.LazyFrame]:
     del codes
-    first = pl.when(_BEGINS).then(pl.col("row")).forward_fill()
+    first = pl.when(begins).then(pl.col("row")).forward_fill()
     placed = events.with_row_index("row").with_columns(step=pl.col("row") - first)
     return [placed.filter(pl.col("step") < MATRIX_STEPS).group_by("step", "type").agg(pl.len())]
 
 
 def _paths(events: pl.LazyFrame, codes: Codes) -> list[pl.LazyFrame]:
     del codes
-    marked, cells = events.with_columns(begins=_BEGINS), [_TYPE.alias("t0")]
+    marked, cells = events.with_columns(begins=begins), [kind.alias("t0")]
     going = pl.lit(value=True)
     for k in range(1, PATH_STEPS):
         going = going & ~pl.col("begins").shift(-k, fill_value=True)
-        cells.append(pl.when(going).then(_TYPE.shift(-k)).alias(f"t{k}"))
+        cells.append(pl.when(going).then(kind.shift(-k)).alias(f"t{k}"))
     names = [f"t{k}" for k in range(PATH_STEPS)]
     return [marked.select("begins", *cells).filter("begins").group_by(names).agg(pl.len())]
 

@@ -1,4 +1,4 @@
-"""retentioneering, asked as its documentation does: a frame becomes an ``Eventstream``, sessions are split, a matrix is made.
+"""retentioneering, asked as its documentation asks: a frame becomes a stream, sessions are split, a matrix is made.
 
 It reads the same coded Parquet file, its event types as a categorical column. It cuts its sessions itself, as every
 tool here does; it has no window for its funnel (``funnel_open``) and no paths. It runs in a virtual environment of its

@@ -26,7 +26,7 @@ def cpu_s() -> float:
 def peak_mb() -> float:
     """Return the most memory that this process has held, in MiB.
 
-    Linux lets a process inherit its parent's peak in ``ru_maxrss``, so the one of ``/proc`` is taken where there is one.
+    Linux lets a process inherit its parent's peak in ``ru_maxrss``, so ``/proc`` is asked where there is one.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -37,7 +37,7 @@ def peak_mb() -> float:
 
 
 def stay_on_one_core() -> None:
-    """Keep to one core, so that no tool's threads get in each other's way; elsewhere than on Linux this does nothing."""
+    """Keep to one core, so that no tool's threads get in each other's way; does nothing elsewhere than on Linux."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 

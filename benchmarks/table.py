@@ -104,10 +104,8 @@ def _targets(ratios: Sequence[Record], questions: Sequence[str]) -> str:
     by = {(r["question"], r["rival"], r["kind"]): r for r in ratios}
     head = ["", "CPU over DuckDB's scan", "DuckDB SQL's CPU over ours", "peak memory over retentioneering's"]
     aims = [next((r["target"] for r in ratios if (r["rival"], r["kind"]) == kind), "-") for kind in kinds]
-    rows = [["*target*", *(f"*{aim}*" for aim in aims)]]
-    for question in questions:
-        rows.append([QUESTION_NAMES[question], *(_ratio(by.get((question, *kind))) for kind in kinds)])
-    return _grid(head, rows)
+    rows = [[QUESTION_NAMES[q], *(_ratio(by.get((q, *kind))) for kind in kinds)] for q in questions]
+    return _grid(head, [["*target*", *(f"*{aim}*" for aim in aims)], *rows])
 
 
 def _times(ratios: Sequence[Record], questions: Sequence[str], tools: Sequence[str]) -> str:

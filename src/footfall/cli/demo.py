@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -79,9 +81,10 @@ def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
     _say("9. Where the revenue comes from")
     click.echo(shop.attribution())
     click.echo(f"\nDone in {time.monotonic() - began:.0f} s. The workspace is {home}; go on with, for example:")
-    click.echo(f"  footfall -w {home} transitions")
-    click.echo(f"  footfall -w {home} funnel search view_item add_to_cart --within 1d --by device")
-    click.echo("or read a log of your own: footfall init myshop; footfall -w myshop ingest events.csv")
+    name = "footfall" if shutil.which("footfall") else os.path.relpath(sys.argv[0])
+    click.echo(f"  {name} -w {home} transitions")
+    click.echo(f"  {name} -w {home} funnel search view_item add_to_cart --within 1d --by device")
+    click.echo(f"or read a log of your own: {name} init myshop; {name} -w myshop ingest events.csv")
 
 
 def _say(text: str) -> None:

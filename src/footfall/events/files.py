@@ -105,7 +105,8 @@ def _inside(folder: Path) -> tuple[list[Path], list[str]]:
     good = [p for p in files if _suffix(p) in SUFFIXES]
     if not good:
         raise InputError(
-            f"the folder {folder} holds no file to read; accepted: {', '.join(SUFFIXES)}, also with .gz or .zst after it"
+            f"the folder {folder} holds no file to read; accepted: files ending in {', '.join(SUFFIXES)}, "
+            "also with .gz or .zst after it"
         )
     return good, [f"passed over {p}: {_suffix(p) or 'no'} suffix" for p in files if _suffix(p) not in SUFFIXES]
 
