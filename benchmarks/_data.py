@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from _formats import write_coded, write_lake, write_rees46, write_segment
 from _log import ShopLog
-
 from footfall.histories.compile import compile as bring_up_to_date
 from footfall.histories.compile import open_histories
 from footfall.histories.store import Histories

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from _log import EVENT_TYPES, Array, Piece, ShopLog, item_names, user_names
 from _questions import CODED_FILE, CODED_TABLE, NAMES_FILE
-
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.store import Histories
 from footfall.lake.tables import WrittenFile

@@ -8,11 +8,12 @@ that is not sorted the answer is wrong without a word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+
 from _questions import (
     CODED_TABLE,
     DROP_OFF,
@@ -31,6 +32,7 @@ from _questions import (
 )
 
 VERSION_OF: Final = "duckdb"
+Codes = Mapping[str, int]
 BY_USER: Final = '(PARTITION BY "user" ORDER BY us)'
 GAP_US: Final = GAP_S * 1_000_000
 
@@ -46,7 +48,7 @@ SCANS: Final = {
 def prepare(question: str, folder: Path) -> None:
     """Run a query, so that what is loaded on first use is loaded (NumPy, for the scans that hand arrays over)."""
     del folder
-    one = duckdb.sql("SELECT 1")
+    one = duckdb.connect().execute("SELECT 1")
     _ = one.fetchnumpy() if question in SCANS else one.fetchall()
 
 
@@ -89,11 +91,11 @@ def answer(question: str, rows: Any, folder: Path) -> Any:
     return _ANSWERS[question](rows, names)
 
 
-def _in(codes: Mapping[str, int], names: tuple[str, ...]) -> str:
+def _in(codes: Codes, names: tuple[str, ...]) -> str:
     return "type IN (" + ", ".join(str(codes[name]) for name in names if name in codes) + ")"
 
 
-def _funnel(codes: Mapping[str, int]) -> str:
+def _funnel(codes: Codes) -> str:
     """Join each step with the last attempt before it: an attempt that starts later can go on at least as long."""
     first, *later = (codes[name] for name in FUNNEL)
     parts = [f's0 AS (SELECT "user", us, us AS start FROM events WHERE type = {first})']
@@ -107,7 +109,7 @@ def _funnel(codes: Mapping[str, int]) -> str:
     return f"WITH {', '.join(parts)} SELECT {counts}"
 
 
-def _sessions(codes: Mapping[str, int], *, ordered: bool = True) -> str:
+def _sessions(codes: Codes, *, ordered: bool = True) -> str:
     if ordered:
         cut = f"us - lag(us) OVER {BY_USER} <= {GAP_US}"
         numbered, key = f"sum(new) OVER {BY_USER}", '"user", session'
@@ -128,7 +130,7 @@ def _sessions(codes: Mapping[str, int], *, ordered: bool = True) -> str:
     )
 
 
-def _transitions(codes: Mapping[str, int], *, ordered: bool = True) -> str:
+def _transitions(codes: Codes, *, ordered: bool = True) -> str:
     del codes
     if ordered:
         moves = "us - lag(us) OVER w AS gap, lag(type) OVER w AS source, lead(us) OVER w - us AS rest"
@@ -149,7 +151,7 @@ def _transitions(codes: Mapping[str, int], *, ordered: bool = True) -> str:
     )
 
 
-def _step_matrix(codes: Mapping[str, int], *, ordered: bool = True) -> str:
+def _step_matrix(codes: Codes, *, ordered: bool = True) -> str:
     """Ask how many of the last gaps were short, which needs one window; in table order, count from the last start."""
     del codes
     if ordered:
@@ -169,7 +171,7 @@ def _step_matrix(codes: Mapping[str, int], *, ordered: bool = True) -> str:
     )
 
 
-def _paths(codes: Mapping[str, int], *, ordered: bool = True) -> str:
+def _paths(codes: Codes, *, ordered: bool = True) -> str:
     """Look ahead from the first event of each session, which needs one window and no number of the session."""
     del codes
     near = range(1, PATH_STEPS)
@@ -194,14 +196,14 @@ def _paths(codes: Mapping[str, int], *, ordered: bool = True) -> str:
     )
 
 
-SQL: Final = {
+SQL: Final[dict[str, Callable[[Codes], str]]] = {
     "funnel": _funnel,
     "sessions": _sessions,
     "transitions": _transitions,
     "step_matrix": _step_matrix,
     "paths": _paths,
 }
-UNORDERED_SQL: Final = {
+UNORDERED_SQL: Final[dict[str, Callable[[Codes], str]]] = {
     "sessions": lambda codes: _sessions(codes, ordered=False),
     "transitions": lambda codes: _transitions(codes, ordered=False),
     "step_matrix": lambda codes: _step_matrix(codes, ordered=False),
@@ -212,7 +214,7 @@ MEASURES: Final = (
     "single_event_share", "purchase_share",
 )  # fmt: skip
 
-_ANSWERS: Final = {
+_ANSWERS: Final[dict[str, Callable[[Any, Mapping[int, str]], Any]]] = {
     "funnel": lambda rows, _names: list(rows[0]),
     "sessions": lambda rows, _names: {name: float(value) for name, value in zip(MEASURES, rows[0], strict=True)},
     "transitions": lambda rows, names: {

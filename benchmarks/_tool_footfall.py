@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from _questions import FUNNEL, GAP_S, MATRIX_STEPS, OPEN_FUNNEL, PATH_STEPS, TOP_PATHS
-
 from footfall.histories.compile import compile as bring_up_to_date
 from footfall.histories.store import Histories
 from footfall.journeys.funnel import funnel
@@ -19,7 +19,7 @@ from footfall.lake.workspace import Workspace
 from footfall.shop import Shop
 
 VERSION_OF: Final = "footfall"
-CALLS: Final = {
+CALLS: Final[dict[str, Callable[[Histories], Any]]] = {
     "funnel": lambda histories: funnel(histories, FUNNEL, within="24h"),
     OPEN_FUNNEL: lambda histories: funnel(histories, FUNNEL, within=None),
     "sessions": lambda histories: sessions(histories, gap_s=GAP_S),
@@ -98,7 +98,7 @@ def _paths(result: Any) -> dict[str, Any]:
     }
 
 
-_ANSWERS: Final = {
+_ANSWERS: Final[dict[str, Callable[[Any], Any]]] = {
     "funnel": lambda r: [step.users for step in r.steps],
     OPEN_FUNNEL: lambda r: [step.users for step in r.steps],
     "sessions": _sessions,

@@ -6,13 +6,14 @@ The row above is the user's event before, as long as the user is the same: no wi
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # read once, when it is imported
 
 import polars as pl
+
 from _questions import (
     CODED_FILE,
     DROP_OFF,
@@ -160,7 +161,7 @@ def _transitions_answer(frames: Any, names: Mapping[int, str]) -> dict[str, list
     return found | {f"{names[a]}>{END}": [n, users, None] for a, n, users in ends}
 
 
-_ANSWERS: Final = {
+_ANSWERS: Final[dict[str, Callable[[Any, Mapping[int, str]], Any]]] = {
     "funnel": lambda frames, _names: [frame[0][0] for frame in frames],
     "sessions": lambda frames, _names: dict(zip(MEASURES, frames[0][0], strict=True)),
     "transitions": _transitions_answer,

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+from retentioneering.eventstream.eventstream import Eventstream  # type: ignore[import-not-found]
+
 from _questions import CODED_FILE, END, FUNNEL, GAP_S, MATRIX_STEPS, OPEN_FUNNEL, START, event_names
-from retentioneering.eventstream.eventstream import Eventstream
 
 VERSION_OF: Final = "retentioneering"
 QUESTIONS: Final = (OPEN_FUNNEL, "sessions", "transitions", "step_matrix")
@@ -38,7 +39,8 @@ def ask(question: str, folder: Path) -> Any:
     frame = pd.read_parquet(folder / CODED_FILE, columns=["user", "us", "type"])
     frame["us"] = frame["us"].to_numpy().view("datetime64[us]")
     first = min(names)
-    frame["type"] = pd.Categorical.from_codes(frame["type"] - first, [names[code] for code in sorted(names)])
+    kinds = pd.Index([names[code] for code in sorted(names)])
+    frame["type"] = pd.Categorical.from_codes((frame["type"] - first).to_numpy(), kinds)
     return _ask(question, frame)
 
 

@@ -88,7 +88,7 @@ def one_size(folder: Path, events: int, given: argparse.Namespace) -> tuple[dict
         environ = {"FOOTFALL_MEMORY": given.memory, "FOOTFALL_THREADS": "1"}
         note(measure("footfall", "compile", folder, environ=environ, timeout_s=4 * 3600))
     for number in range(given.repeat + 1):  # the first round fills caches and is not counted
-        for question in QUESTIONS:
+        for question in given.questions:
             run = measure("footfall", question, folder)
             if number:
                 note(run)
@@ -134,6 +134,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         return int(float(text))
 
     parser.add_argument("--events", type=number, nargs="+", default=[1_000_000, 5_000_000, 20_000_000, 100_000_000])
+    parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
     parser.add_argument("--memory", default="2GB", help="the workspace's setting, for compile and ingest")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--compile-once-above", type=number, default=20_000_000, help="larger logs are compiled once")

@@ -73,11 +73,13 @@ class Cleaning:
     """The SQL of the layers.
 
     Attributes:
+        ids: Id column to the reader's expression, to be worked out first and named ``_given_<column>``.
         texts: Column to the expression of the first layer, over the raw columns.
         typed: Column to the expression of the second layer, over the texts (named ``t_<column>``).
         reason: Expression of the third layer, over both; null for a row that is accepted.
     """
 
+    ids: Mapping[str, str]
     texts: Mapping[str, str]
     typed: Mapping[str, str]
     reason: str
@@ -107,7 +109,11 @@ def cleaning(
         time_format: A strptime format that the user gave for times.
         target: Whether the rows are events or items.
     """
-    texts = {column: _text(column, projection.event[column]) for column in projection.event}
+    # Worked out once, in a layer of their own: cleaning an id names its expression several times.
+    ids = {column: sql for column, sql in projection.event.items() if column in _IDS}
+    texts = {
+        column: _text(column, f"_given_{column}" if column in ids else sql) for column, sql in projection.event.items()
+    }
     typed: dict[str, str] = {}
     for column in GIVEN_EVENT_COLUMNS:
         if column == "event_id":
@@ -128,8 +134,8 @@ def cleaning(
         typed["currency"] = f"coalesce({given}, CASE WHEN {there} THEN {lit(currency)} END)"
     latest_us = now_us + clock_skew_s * US_PER_S
     if target == "items":
-        return Cleaning(texts, typed, _item_reason(projection, latest_us))
-    return Cleaning(texts, typed, _reason(set(texts), latest_us))
+        return Cleaning(ids, texts, typed, _item_reason(projection, latest_us))
+    return Cleaning(ids, texts, typed, _reason(set(texts), latest_us))
 
 
 def _text(column: str, expression: str) -> str:
@@ -233,9 +239,9 @@ def _reason(have: set[str], latest_us: int) -> str:
         ("missing_user", None, "user_id IS NULL AND anonymous_id IS NULL"),
         ("missing_event_type", None, "event_type IS NULL"),
         ("missing_item", None, f"item_id IS NULL AND event_type IN ({types})"),
-        ("bad_price", "price", "trim(t_price) <> '' AND price IS NULL"),
+        ("bad_price", "price", "price IS NULL AND trim(t_price) <> ''"),
         ("negative_price", "price", "price < 0"),
-        ("bad_quantity", "quantity", "trim(t_quantity) <> '' AND quantity IS NULL"),
+        ("bad_quantity", "quantity", "quantity IS NULL AND trim(t_quantity) <> ''"),
         ("negative_quantity", "quantity", "quantity < 0 AND event_type <> 'adjustment'"),
         ("bad_value", "value", "trim(t_value) <> '' AND \"value\" IS NULL"),
         ("bad_value", "price", f'price IS NOT NULL AND event_type IN ({money}) AND "value" IS NULL'),

@@ -162,6 +162,8 @@ def _values(grammar: Grammar, lines: _Lines, taken: list[_Line]) -> list[str]:
         if line is None:
             raise OpenQuoteError("still open at the end of the file")
         taken.append(line)
+        if line.number != taken[-2].number + 1:
+            raise OpenQuoteError("still open where a line cannot be read")
         size += len(before) + len(line.raw)
         if len(taken) > MAX_RECORD_LINES or size > MAX_LINE_BYTES:
             raise OpenQuoteError(f"still open after {len(taken)} lines")

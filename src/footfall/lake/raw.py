@@ -33,6 +33,7 @@ _NO_LINE: Final = "NULL::BIGINT AS _line, NULL::VARCHAR AS _detail"
 _NO_TEXT: Final = f"NULL::VARCHAR AS _text, NULL::VARCHAR AS _bad, {_NO_LINE}"
 _BLANKS: Final = " || ".join(f"chr({ord(c)})" for c in BLANKS)
 _LIMITS: Final = f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, hive_partitioning = false"
+_NEVER: Final = "\x01\x02\x03\x04"
 _FILE: Final = "_footfall_file"
 """What the readers call the column with the file's name, until we call it ``_file``."""
 
@@ -127,10 +128,10 @@ class RawFiles:
         )
 
     def _lines(self, paths: Sequence[str], file: SourceFile) -> str:
-        """Return the SQL that reads whole lines; U+0001 can stand in no line of text or JSON, so nothing is cut."""
+        """Return the SQL that reads whole lines: cut at letters that stand in no line of text or JSON."""
         return (
             f"SELECT line, {_FILE} AS _file FROM read_csv({sql_list(paths)}, auto_detect = false, "
-            f"header = {str(file.header_lines > 0).lower()}, delim = '\x01', quote = '', escape = '', "
+            f"header = {str(file.header_lines > 0).lower()}, delim = {lit(_NEVER)}, quote = '', escape = '', "
             f"columns = {{'line': 'VARCHAR'}}, compression = {lit(file.compression)}, filename = '{_FILE}', {_LIMITS}) "
             f"WHERE trim(line, {_BLANKS}) <> ''"
         )
@@ -290,7 +291,7 @@ class RawFiles:
             except UnicodeDecodeError:
                 return None
             if self.format == "jsonl":
-                lines.append(BadLine(number, "bad_json", printable(raw), "control character U+0001"))
+                lines.append(BadLine(number, "bad_json", printable(raw), "control characters"))
                 continue
             found_columns = _FOUND.search(str(row["message"]))
             detail = f"{found_columns[1]} of {len(self.inputs[i].columns)} columns" if found_columns else ""

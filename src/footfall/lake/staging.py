@@ -30,6 +30,7 @@ def stage_sql(reader: Reader, projection: Projection, cleaning: Cleaning, raw: R
         raw: The files.
     """
     exploded = projection.explode is not None
+    given = ", ".join(["*", *(f"{sql} AS _given_{name}" for name, sql in cleaning.ids.items())])
     texts = [f"{sql} AS t_{name}" for name, sql in cleaning.texts.items()]
     items = [f"{sql} AS i_{name}" for name, sql in projection.items.items()]
     # Raw columns go along under names of their own, for the text of refused rows; those of good rows are never touched.
@@ -50,7 +51,7 @@ def stage_sql(reader: Reader, projection: Projection, cleaning: Cleaning, raw: R
     shown.append(f"CASE WHEN _reason IS NOT NULL THEN {_masked(_raw(raw), cleaning)} END AS _raw")
     return (
         f"SELECT {', '.join(shown)} FROM (SELECT *, coalesce(_bad, {cleaning.reason}) AS _reason FROM "
-        f"(SELECT {second} FROM (SELECT {first} FROM ({_keyed(reader, projection, raw)}))))"
+        f"(SELECT {second} FROM (SELECT {first} FROM (SELECT {given} FROM ({_keyed(reader, projection, raw)})))))"
     )
 
 
