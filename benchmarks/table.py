@@ -16,6 +16,7 @@ import _records
 from _measure import HERE
 
 README: Final = HERE / "README.md"
+PAGES: Final = (README, HERE.parent / "README.md", HERE.parent / "README.zh-CN.md")
 NOTHING: Final = "No record yet."
 
 TOOL_NAMES: Final = {
@@ -172,6 +173,34 @@ def _ingest_of(made: Record) -> str:
     return "\n\n".join(parts)
 
 
+def summary(folder: Path) -> str:
+    """Render ``summary``, the table of the project's own page: journeys of the largest log with every rival, ingest."""
+    every = [(made, size) for made in _records.read("journeys", folder) for size in made["sizes"]]
+    whole = [(m, s) for m, s in every if any(x["tool"] == "retentioneering" for x in s["measures"])]
+    if not whole:
+        return NOTHING
+    made, size = whole[0]
+    measured = {(m["tool"], m["question"]): m for m in size["measures"]}
+    tools = ("footfall", "duckdb", "polars", "retentioneering")
+    questions = [q for q in QUESTION_NAMES if q != "funnel_open" and ("footfall", q) in measured]
+    rows = [[QUESTION_NAMES[q], *(_cost(measured.get((tool, q))) for tool in tools)] for q in questions]
+    parts = [
+        f"`{made['command']}`: {size['events']:,} events, equal answers; CPU seconds with loading, and peak MiB",
+        _grid(["", *(TOOL_NAMES[tool] for tool in tools)], rows),
+    ]
+    parts += [_ingest_line(read) for read in _records.read("ingest", folder)[:1]]
+    return "\n\n".join(parts)
+
+
+def _ingest_line(made: Record) -> str:
+    cpu = next(r for r in made["ratios"] if "cpu_s" in r["what"])
+    verdict = "met" if cpu["met"] else "missed"
+    return (
+        f"`{made['command']}`: ingest of CSV, checks and search for duplicates included, runs at {cpu['ratio']:.3f} of "
+        f"the rate of DuckDB's plain CSV to Parquet in CPU (target {cpu['target']}: **{verdict}**)."
+    )
+
+
 def scale(folder: Path) -> str:
     """Render ``scale``: the newest record that goes farthest."""
     records = _records.read("scale", folder)
@@ -217,7 +246,12 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-TABLES: Final[dict[str, Callable[[Path], str]]] = {"journeys": journeys, "ingest": ingest, "scale": scale}
+TABLES: Final[dict[str, Callable[[Path], str]]] = {
+    "journeys": journeys,
+    "ingest": ingest,
+    "summary": summary,
+    "scale": scale,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -225,13 +259,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; 1 when a table is out of date")
     given = parser.parse_args(arguments)
-    text = README.read_text("utf-8")
-    made = render(text)
+    stale = [page for page in PAGES if render(page.read_text("utf-8")) != page.read_text("utf-8")]
     if given.check:
-        if made != text:
-            print("benchmarks/README.md is not what the records say; run: python benchmarks/table.py", file=sys.stderr)
-        return int(made != text)
-    README.write_text(made, "utf-8")
+        for page in stale:
+            print(f"{page.name} is not what the records say; run: python benchmarks/table.py", file=sys.stderr)
+        return int(bool(stale))
+    for page in stale:
+        page.write_text(render(page.read_text("utf-8")), "utf-8")
     return 0
 
 

@@ -18,7 +18,7 @@ def blocks(name: str) -> list[str]:
 
 def test_both_readmes_show_the_same_commands_and_figures() -> None:
     assert blocks("README.md") == blocks("README.zh-CN.md")
-    tables = [re.findall(r"<!-- measured -->.*?<!-- /measured -->", (ROOT / n).read_text("utf-8"), re.DOTALL)
+    tables = [re.findall(r"<!-- table: summary -->.*?<!-- end -->", (ROOT / n).read_text("utf-8"), re.DOTALL)
               for n in ("README.md", "README.zh-CN.md")]  # fmt: skip
     assert tables[0] == tables[1]
     assert len(tables[0]) == 1
