@@ -83,14 +83,16 @@ def relation(projection: Projection, raw: str) -> str:
 
 
 def _collect(connection: duckdb.DuckDBPyConnection, projection: Projection, reader: Reader, table: Table) -> Read:
-    texts = cleaning(projection, now_us=0, clock_skew_s=0, currency="USD").texts
+    clean = cleaning(projection, now_us=0, clock_skew_s=0, currency="USD")
+    texts = clean.texts
+    given = ", ".join(["*", *(f"{sql} AS _given_{name}" for name, sql in clean.ids.items())])
     items = {c: f"nullif(CAST({e} AS VARCHAR), '')" for c, e in projection.items.items()}
     if "item_id" in items:
         items["item_id"] = texts.get("item_id", items["item_id"])
     shown = [f"{e} AS {q('t_' + c)}" for c, e in texts.items()] + [f"{e} AS {q('i_' + c)}" for c, e in items.items()]
     shown.append(f"CAST({projection.properties or 'NULL'} AS VARCHAR) AS p")
     rows = connection.execute(
-        f"SELECT _row, {', '.join(shown)} FROM ({relation(projection, 'FROM raw')}) ORDER BY _row"
+        f"SELECT _row, {', '.join(shown)} FROM (SELECT {given} FROM ({relation(projection, 'FROM raw')})) ORDER BY _row"
     ).fetchall()
     read = Read([], [])
     for index, *values in rows:

@@ -164,7 +164,7 @@ JSON_LINES = [
     Case("JSON of 3 MB", line() + "\n" + line(text=LONG) + "\n", 1, ((2, "line_too_long"),)),
     Case("JSON with Latin-1", line().encode() + b'\n{"user_id": "\xe9"}\n', 1, ((2, "bad_encoding"),)),
     Case("JSON with control characters",
-         line() + "\n" + line(user_id="U").replace("U", "u\x01") + "\n\x01\x02\x03\x04x\n\x01\n", 1, ((None, "bad_json"), (None, "bad_json"), (3, "bad_json"))),
+         line() + "\n" + line(user_id="U").replace("U", "u\x01") + "\n\x01\x02\x03\x04x\n\x01\n", 1, ((None, "bad_json"), (None, "bad_json"), (3, "bad_json"))),  # noqa: E501 - the text as it is printed
     Case("JSON nested too deep for Python", line() + "\n" + '{"a":' * 50_000 + "\n" + "[" * 99_999 + "\n", 1,
          ((None, "bad_json"),) * 2),
     Case("nested where a text should be", line(user_id=["a"], product_id={"b": 1}) + "\n" + line(price=[1]) + "\n"
