@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,18 @@ from hypothesis import strategies as st
 
 from footfall.histories.columns import CODED, DTYPES, LOCAL
 from footfall.histories.store import Histories
+from footfall.lake.workspace import Workspace
 
 Row = dict[str, Any]
 Decoded = dict[str, list[tuple[Any, ...]]]
 
 START_US = 1_600_000_000_000_000
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workspace:
+    """An empty workspace."""
+    return Workspace.init(tmp_path / "shop")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footfall.histories._assemble import round_half_even
+from footfall.histories._id_map import IdMap
 from footfall.histories._sort import dense_codes, merge_runs, order_rows, scatter
 
 small = st.integers(0, 3)
@@ -75,3 +76,14 @@ def test_rounding_equals_that_of_exact_fractions(values: list[int], minor: int) 
     from fractions import Fraction
 
     assert round_half_even(np.array(values, np.int64), minor).tolist() == [round(Fraction(v, minor)) for v in values]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.integers(0, 2**64 - 1) | st.integers(2**63, 2**63 + 40), max_size=60), st.data())
+def test_ids_are_found_by_their_hashes(hashes: set[int], data: st.DataObject) -> None:
+    known = sorted(hashes)
+    numbers = list(range(100, 100 + len(known)))
+    ids = IdMap.of(np.array(known, np.uint64), np.array(numbers, np.int32))
+    wanted = data.draw(st.lists(st.sampled_from([*known, 0, 1, 2**63, 2**64 - 1])))
+    expected = [100 + known.index(w) if w in hashes else -1 for w in wanted]
+    assert ids.look_up(np.array(wanted, np.uint64)).tolist() == expected

@@ -48,8 +48,12 @@ def at(second: int) -> dt.datetime:
 def whose(shop: Workspace) -> list[str]:
     """The history keys of all events, in order of time."""
     with shop.engine() as run:
-        keys.resolve(run, shop.settings.max_users_per_device)
-        found = run.arrow('SELECT key FROM keyed ORDER BY "timestamp", "sequence"')["key"].to_pylist()
+        keys.resolve_all(shop, run)
+        found = run.arrow("""
+            SELECT coalesce(u.key, a.key, d.key) AS key FROM compiling e LEFT JOIN user_keys u USING (user_id)
+            LEFT JOIN assigned a ON e.user_id IS NULL AND a.anonymous_id = e.anonymous_id AND a.instant = e."timestamp"
+            LEFT JOIN device_keys d ON e.user_id IS NULL AND d.anonymous_id = e.anonymous_id
+            ORDER BY "timestamp", "sequence" """)["key"].to_pylist()
         distinct = run.arrow("SELECT key FROM keys")["key"].to_pylist()
     assert set(found) == set(distinct)
     return [str(key) for key in found]

@@ -56,13 +56,21 @@ class Build:
         Args:
             engine: Its views show the files to read: events since the base, all items, all links.
         """
-        # Half for the queries; the other half is for rows under way and for the partitions put together.
-        engine.run(f"SET memory_limit = '{self.goal.settings.memory_bytes // 2**21}MiB'")
+        # The rest is for rows under way, the numbers of users, and the partitions that are put together.
+        queries = int(0.6 * self.goal.settings.memory_bytes)
+        engine.run(f"SET memory_limit = '{queries // 2**20}MiB'")
         self.progress("whose events are these", 0, 1)
-        rebuilt = keys.resolve(engine, self.goal.settings.max_users_per_device, self.plan.keys)
+        rebuilt = keys.resolve(
+            engine,
+            self.plan.events,
+            self.goal.links,
+            limit=self.goal.settings.max_users_per_device,
+            memory_bytes=queries,
+            base=self.plan.keys,
+        )
         if self.old is not None and rebuilt > max(MANY_REBUILT, self.old.n_users // 5):
             return False
-        new_events = int(str(engine.row("SELECT count(*) FROM events")[0]))
+        new_events = sql.count_rows(engine, self.plan.events)
         users = sql.number_users(engine, self.plan.partitions)
         new_columns = sql.present(engine, self.plan.events)
         columns = [n for n in DTYPES if sql.SOURCES[n] in new_columns]
@@ -95,19 +103,21 @@ class Build:
         return robots.kinds_of(Vocabulary.read("event_type", home).ids)
 
     def _shuffle(self, engine: Engine, users: sql.Users, columns: Sequence[str], new_events: int) -> list[Spill]:
-        types = {name: SPILLED[name] for name in ("user", "ingested_us", "sequence", *columns)}
+        types = {name: SPILLED[name] for name in ("ingested_us", "sequence", *columns)}
         done = 0
 
-        def watched() -> Iterator[Mapping[str, npt.NDArray[Any]]]:
+        def numbered() -> Iterator[Mapping[str, npt.NDArray[Any]]]:
             nonlocal done
-            for batch in sql.coded_rows(engine, types):
-                yield batch
-                done += len(batch["user"])
+            for batch in sql.coded_rows(engine, types, users.salt):
+                number = users.ids.look_up(batch["who"])
+                assert number.min(initial=0) >= 0, "a row has no user"  # noqa: S101 - our mistake
+                yield batch | {"user": number}
+                done += len(number)
                 self.progress("reading events", min(done, new_events), new_events)
 
         home = self.folder / "spill"
         home.mkdir()
-        spills = shuffle(watched(), types, users.bases, home)
+        spills = shuffle(numbered(), {"user": SPILLED["user"], **types}, users.bases, home)
         for name in CODED:
             engine.run(f"DROP TABLE IF EXISTS v_{name}")
         return spills

@@ -1,6 +1,6 @@
 """The queries of compilation: the users with their partitions, the vocabularies, and the stream of coded rows.
 
-They work on what ``lake.keys.resolve`` left in the engine: ``keyed`` and ``keys``, besides ``events`` and ``items``.
+They work on what ``lake.keys.resolve`` left in the engine, besides ``events`` (to be counted) and ``items``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from footfall.errors import InputError
+from footfall.histories._id_map import IdMap
 from footfall.histories.columns import CODED, DTYPES, FIRST_CODE, LOCAL
 from footfall.lake.engine import Engine, sql_list
 
@@ -37,41 +38,67 @@ class Users:
 
     Attributes:
         bases: First user of each partition and the end, int64 [partitions + 1].
+        ids: From ``who`` (what ``coded_rows`` says of a row) to the user's number.
+        salt: Which hashes ``who`` holds.
     """
 
     bases: npt.NDArray[np.int64]
+    ids: IdMap
+    salt: int
 
 
 def number_users(run: Engine, partitions: int) -> Users:
-    """Make the table ``users``: ``key``, its ``part``, and ``h``, a number of its own; a user's number is its row.
+    """Make the table ``users``: ``key`` and its ``part``; a user's number is its row.
 
     Args:
-        run: Holds ``keys``.
+        run: Holds ``keys``, ``user_keys``, ``device_keys`` and ``assigned``.
         partitions: A power of two.
     """
-    for salt in itertools.count():  # two keys with one hash: once in a blue moon, and then others are taken
-        run.run(
-            f"""CREATE OR REPLACE TEMP TABLE users AS
-            SELECT key, CAST(m & {partitions - 1} AS INTEGER) AS part, {hash_sql("key", salt)} AS h
-            FROM (SELECT key, md5_number_lower(key) AS m FROM keys) ORDER BY part, m, key"""
-        )
-        if run.row("SELECT count(*) = count(DISTINCT h) FROM users") == (True,):
-            run.run(f"CREATE OR REPLACE TEMP MACRO user_hash(k) AS {hash_sql('k', salt)}")
-            break
+    run.run(
+        f"""CREATE TEMP TABLE users AS SELECT key, CAST(m & {partitions - 1} AS INTEGER) AS part
+        FROM (SELECT key, md5_number_lower(key) AS m FROM keys) ORDER BY part, m, key"""
+    )
     counts = run.arrow("SELECT part, count(*) AS n FROM users GROUP BY part")
     sizes = np.zeros(partitions + 1, np.int64)
     sizes[counts["part"].to_numpy() + 1] = counts["n"].to_numpy()
-    return Users(np.cumsum(sizes))
+    for salt in itertools.count():  # two ids with one hash: once in a blue moon, and then other hashes are taken
+        hashes, numbers = _numbered_ids(run, salt)
+        if not (hashes[1:] == hashes[:-1]).any():
+            break
+    return Users(np.cumsum(sizes), IdMap.of(hashes, numbers), salt)
 
 
-def hash_sql(key: str, salt: int) -> str:
-    """Build the SQL of a 64-bit hash; another one for each salt.
+def _numbered_ids(run: Engine, salt: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+    """Return the hashes of all ids, ascending, and the number of the user of each."""
+    ids = f"""
+        SELECT {user_hash("user_id", salt)} AS who, key FROM user_keys
+        UNION ALL SELECT {device_hash("anonymous_id", salt)}, key FROM device_keys
+        UNION ALL SELECT {moment_hash("anonymous_id", "instant", salt)}, key FROM assigned"""
+    count = int(str(run.row(f"SELECT count(*) FROM ({ids})")[0]))
+    hashes, numbers = np.empty(count, np.uint64), np.empty(count, np.int32)
+    numbered = "SELECT key, CAST(rowid AS INTEGER) AS number FROM users"
+    filled = 0
+    for batch in run.batches(f"SELECT who, number FROM ({ids}) JOIN ({numbered}) USING (key) ORDER BY who"):
+        end = filled + batch.num_rows
+        hashes[filled:end], numbers[filled:end] = batch.column(0).to_numpy(), batch.column(1).to_numpy()
+        filled = end
+    assert filled == count, "an id has no user"  # noqa: S101 - our mistake
+    return hashes, numbers
 
-    Args:
-        key: SQL of a text.
-        salt: 0, 1, 2, ...
-    """
-    return f"hash({key})" if salt == 0 else f"hash({key} || ' {salt}')"
+
+def user_hash(user_id: str, salt: int) -> str:
+    """Build the SQL of ``who`` for an event that names its user; another hash for each salt (0, 1, 2, ...)."""
+    return f"hash({user_id}, {3 * salt})"
+
+
+def device_hash(anonymous_id: str, salt: int) -> str:
+    """Build the SQL of ``who`` for an event that names a device only."""
+    return f"hash({anonymous_id}, {3 * salt + 1})"
+
+
+def moment_hash(anonymous_id: str, instant: str, salt: int) -> str:
+    """Build the SQL of ``who`` for an event on a device of several users, where it depends on the time."""
+    return f"hash({anonymous_id}, epoch_us({instant}), {3 * salt + 2})"
 
 
 def user_keys(run: Engine, low: int, high: int) -> pa.Table:
@@ -101,6 +128,18 @@ def present(run: Engine, files: Sequence[str]) -> set[str]:
     some = "count(*) FILTER (stats_null_count IS NULL OR stats_null_count < num_values) > 0"
     sql = f"SELECT path_in_schema AS name FROM parquet_metadata({sql_list(files)}) GROUP BY name HAVING {some}"
     return set(run.arrow(sql)["name"].to_pylist())
+
+
+def count_rows(run: Engine, files: Sequence[str]) -> int:
+    """Return the number of rows of files, from what they say of themselves.
+
+    Args:
+        run: Any engine.
+        files: Parquet files.
+    """
+    if not files:
+        return 0
+    return int(str(run.row(f"SELECT CAST(sum(num_rows) AS BIGINT) FROM parquet_file_metadata({sql_list(files)})")[0]))
 
 
 def build_vocabulary(run: Engine, column: str, old: pa.Table | None, *, counted: bool) -> int:
@@ -168,25 +207,35 @@ def _stream(run: Engine, sql: str, schema: pa.Schema, path: Path) -> None:
             out.write_table(pa.Table.from_batches([batch]).cast(schema))
 
 
-def coded_rows(run: Engine, columns: Mapping[str, np.dtype[Any]]) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """Stream the rows to compile, coded, in no order: batches of equally long arrays by name.
+def coded_rows(run: Engine, columns: Mapping[str, np.dtype[Any]], salt: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Stream the rows to compile, coded: batches of equally long arrays by name, in any order.
 
-    ``user`` is the number of the row's user, ``ingested_us`` and ``sequence`` its arrival; local columns (order, source
-    session) are 64-bit hashes, 0 for none; ``value_minor`` still counts ten-thousandths of the major unit.
+    ``who`` is a hash of the ids that say whose event it is; ``ingested_us`` and ``sequence`` are its arrival; local
+    columns (order, source session) are 64-bit hashes, 0 for none; ``value_minor`` still counts ten-thousandths of the
+    major unit.
 
     Args:
-        run: Holds ``keyed``, ``users`` and the vocabularies.
-        columns: Names and types wanted.
+        run: Holds ``compiling`` and the vocabularies.
+        columns: Names and types wanted, besides ``who``.
+        salt: Which hashes ``who`` holds.
     """
-    shown, joins = [], ["JOIN (SELECT h, CAST(rowid AS INTEGER) AS number FROM users) u ON u.h = user_hash(e.key)"]
+    who = f"CASE WHEN e.user_id IS NOT NULL THEN {user_hash('e.user_id', salt)} "
+    joins = []
+    if run.row("SELECT count(*) FROM shared") != (0,):
+        lonely = "CASE WHEN e.user_id IS NULL THEN e.anonymous_id END"
+        joins.append(f"LEFT JOIN shared d ON d.anonymous_id = {lonely}")
+        moment = moment_hash("e.anonymous_id", 'e."timestamp"', salt)
+        who += f"WHEN d.anonymous_id IS NOT NULL THEN {moment} "
+    shown = [f"{who} ELSE {device_hash('e.anonymous_id', salt)} END AS who"]
     for name in columns:
         if name in CODED:
             codes = f"SELECT id, CAST(rowid + {FIRST_CODE} AS INTEGER) AS code FROM v_{name}"
             joins.append(f'LEFT JOIN ({codes}) v_{name} ON v_{name}.id = e."{CODED[name]}"')
         shown.append(f'{_expression(name)} AS "{name}"')
-    sql = f"SELECT {', '.join(shown)} FROM keyed e {' '.join(joins)}"
+    sql = f"SELECT {', '.join(shown)} FROM compiling e {' '.join(joins)}"
     for batch in run.batches(sql, _BATCH_ROWS):
-        yield {name: _numbers(batch.column(name)).astype(dtype, copy=False) for name, dtype in columns.items()}
+        coded = {name: _numbers(batch.column(name)).astype(dtype, copy=False) for name, dtype in columns.items()}
+        yield coded | {"who": batch.column("who").to_numpy()}
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[Any]:
@@ -210,7 +259,6 @@ def _expression(name: str) -> str:
 
 
 _PLAIN: Final = {
-    "user": "u.number",
     "timestamp_us": 'epoch_us(e."timestamp")',
     "ingested_us": "epoch_us(e.ingested_at)",
     "sequence": 'coalesce(e."sequence", 0)',

@@ -28,6 +28,7 @@ import filelock
 from footfall import config
 from footfall.errors import InputError, LakeError, StaleHistoriesError
 from footfall.histories._build import Build, Progress, engine_version, flush_path
+from footfall.histories._compile_sql import count_rows
 from footfall.histories._plan import Goal, Plan, is_fresh, make_plan, read_manifest, versions_of
 from footfall.histories.store import Histories
 from footfall.lake.engine import Engine, engine
@@ -133,7 +134,7 @@ def _compile(workspace: Workspace, goal: Goal, *, force: bool, progress: Progres
     temporary = root / f".tmp-{uuid.uuid4().hex}"
     try:
         with _engine(workspace, goal, goal.events) as run:
-            count = int(str(run.row("SELECT count(*) FROM events")[0]))
+            count = count_rows(run, goal.events)
             plan = make_plan(workspace.tables, root, goal, count, engine_version(run), force=force)
         if not _build(workspace, goal, plan, temporary, progress):
             plan = dataclasses.replace(

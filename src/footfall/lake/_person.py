@@ -18,6 +18,7 @@ from footfall.lake import keys
 from footfall.lake._mentions import is_bare_number, names_one_of
 from footfall.lake.engine import Engine
 from footfall.lake.tables import TABLES
+from footfall.lake.workspace import Workspace
 
 PERSONAL: Final = tuple(name for name, columns in TABLES.items() if "user_id" in columns)
 """Tables that hold rows of people."""
@@ -64,15 +65,15 @@ class Person:
         return tuple(dict.fromkeys([*self.user_ids, *self.anonymous_ids]))
 
 
-def find_person(run: Engine, given: str, limit: int) -> Person | None:
+def find_person(workspace: Workspace, run: Engine, given: str) -> Person | None:
     """Find out who is meant by an id, or None where the lake knows nobody of that id.
 
     Args:
-        run: An engine with all tables; used for nothing else before.
+        workspace: Where.
+        run: An engine with all its tables; used for nothing else before.
         given: A user id or an anonymous id.
-        limit: ``max_users_per_device``.
     """
-    keys.resolve(run, limit)
+    keys.resolve_all(workspace, run)
     run.run(f"CREATE TEMP TABLE linked AS {keys.pairs()}")
     users = _column(
         run,
@@ -109,7 +110,9 @@ def _user(run: Engine, given: str, user: str) -> Person:
         "SELECT anonymous_id, count(*) AS users FROM linked WHERE anonymous_id IN (SELECT anonymous_id FROM linked "
         "WHERE user_id = $1) GROUP BY anonymous_id HAVING count(*) > 1"
     )
-    lonely = "SELECT event_id, anonymous_id, key = 'u:' || $1 AS own FROM keyed WHERE user_id IS NULL"
+    lonely = """SELECT e.event_id, e.anonymous_id, coalesce(a.key, d.key) = 'u:' || $1 AS own FROM compiling e
+        LEFT JOIN assigned a ON a.anonymous_id = e.anonymous_id AND a.instant = e."timestamp"
+        LEFT JOIN device_keys d ON d.anonymous_id = e.anonymous_id WHERE e.user_id IS NULL"""
     rows = run.arrow(
         f"SELECT s.anonymous_id, any_value(users) AS users, count(*) FILTER (own) AS own, "
         f"count(*) FILTER (NOT own) AS others FROM ({shared}) s LEFT JOIN ({lonely}) l USING (anonymous_id) "

@@ -162,7 +162,7 @@ def erase(workspace: Workspace, user_id: str, *, dry_run: bool = False) -> Erasu
 def _plan(workspace: Workspace, given: str) -> Journal | None:
     """Find the person and count the rows, or return None where there is nobody."""
     with workspace.engine() as run:
-        person = find_person(run, given, workspace.settings.max_users_per_device)
+        person = find_person(workspace, run, given)
         if person is None:
             return None
         load_person(run, person.user_ids, person.anonymous_ids, person.event_ids)

@@ -110,7 +110,7 @@ def export_user(workspace: Workspace, user_id: str, *, dry_run: bool = False, ou
         _check_target(out)
     with workspace.engine() as run:
         version = workspace.tables.version()
-        person = find_person(run, given, workspace.settings.max_users_per_device)
+        person = find_person(workspace, run, given)
         if person is None:
             at = erased_at(workspace, given)
             why = f"it was erased at {at}" if at else "no event, refused row or link has it as user_id or anonymous_id"

@@ -1,89 +1,88 @@
 """Whose history each event belongs to, as SQL over the lake; the rules are those of ``events.identity``.
 
-``resolve`` leaves temporary tables and views in the engine:
+``resolve`` leaves temporary tables and views in the engine. A history's key is ``u:`` and a user id, or ``a:`` and an
+anonymous id; an event is *lonely* that names no user.
 
-- ``keyed``: every event to compile, with its history's ``key``;
-- ``keys``: the distinct keys of those events (and perhaps some without events);
-- ``rebuilt``: keys whose compiled events are out of date; all of their events are in ``keyed``, old ones included;
+- ``keys``: the distinct keys of the events to compile (and perhaps some that have none);
+- ``user_keys`` (user_id, key); ``device_keys`` (anonymous_id, key), for lonely events; ``assigned`` (anonymous_id,
+  instant, key), for lonely events on the devices in ``shared``, where it depends on the time;
+- ``compiling``: the events to compile: those since the base, and all older ones of the keys in ``rebuilt``;
+- ``rebuilt``: keys whose compiled events are out of date;
 - ``seen_now``: all distinct pairs of user_id and anonymous_id; ``stated_now``: what was last said of each pair by hand.
 
 With a base (what was compiled before), only events since then are read, unless links between devices and users have
-changed what older events mean. The base's distinct pairs are kept beside the histories for that purpose. In names,
-``then`` is the base and ``now`` is everything; a *lonely* event names no user.
+changed what older events mean. In names, ``then`` is the base and ``now`` is everything.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
 from footfall.events.identity import ALIAS_EVENT, Alias, follow
-from footfall.events.readers._base import lit
+from footfall.lake._ids import Base, collect, save
 from footfall.lake.engine import Engine, scan
+from footfall.lake.workspace import Workspace
 
-SEEN_FILE: Final = "seen.parquet"
-ALIASES_FILE: Final = "aliases.parquet"
-
-
-@dataclasses.dataclass(frozen=True)
-class Base:
-    """What was compiled before.
-
-    Attributes:
-        events: The files of ``events`` in it.
-        links: The files of ``links`` in it.
-        folder: Where ``save`` put its pairs of ids.
-        ingested_us: The newest ``ingested_at`` in it; microseconds since 1970 UTC.
-    """
-
-    events: Sequence[str]
-    links: Sequence[str]
-    folder: Path
-    ingested_us: int
+__all__ = ["Base", "pairs", "resolve", "resolve_all", "save"]
 
 
-def resolve(run: Engine, limit: int, base: Base | None = None) -> int:
+def resolve(
+    run: Engine,
+    events: Sequence[str],
+    links: Sequence[str],
+    *,
+    limit: int,
+    memory_bytes: int,
+    base: Base | None = None,
+) -> int:
     """Find whose history each event belongs to.
 
     Args:
-        run: Its views ``events`` (to compile) and ``links`` show what is there now; with a base, ``events`` shows only
-            what came after it.
+        run: Any engine.
+        events: Files of ``events`` to compile; with a base, those since then.
+        links: Files of ``links``, all of them.
         limit: ``max_users_per_device``.
+        memory_bytes: The engine's memory.
         base: What was compiled before; without it everything is new.
 
     Returns:
         The number of keys in ``rebuilt``.
     """
+    run.run(f"CREATE TEMP VIEW new_events AS {scan('events', events)}")
     run.run(f"CREATE TEMP VIEW old_events AS {scan('events', base.events if base else ())}")
-    run.run(f"CREATE TEMP VIEW old_links AS {scan('links', base.links if base else ())}")
-    _collect_ids(run, base)
-    for when, links in (("then", "old_links"), ("now", "links")):
-        run.run(f"CREATE TEMP TABLE stated_{when} AS {_newest_statements(links)}")
+    collect(run, events, base, memory_bytes)
+    for when, files in (("then", base.links if base else ()), ("now", links)):
+        run.run(f"CREATE TEMP TABLE stated_{when} AS {_newest_statements(scan('links', files))}")
         _follow_aliases(run, when)
-        _link_devices(run, when)
     run.run("CREATE TEMP TABLE rebuilt (key VARCHAR)")
-    if base is not None:
+    if base is None:
+        _link_devices(run, "now", "")
+    else:
+        _find_candidates(run)
+        for when in ("then", "now"):
+            _link_devices(run, when, "AND p.anonymous_id IN (FROM candidates)")
         _find_moved(run, limit)
         _find_rebuilt(run, limit, base)
-    _find_shared(run, limit, everything=base is None)
+        _link_more_devices(run)
+    _find_shared(run, limit)
     _assign_shared(run)
-    _show_keyed(run)
+    _name_keys(run)
+    _show_compiling(run)
     return int(str(run.row("SELECT count(*) FROM rebuilt")[0]))
 
 
-def save(run: Engine, folder: Path) -> None:
-    """Keep the pairs of ids of everything compiled so far, for the next time.
+def resolve_all(workspace: Workspace, run: Engine) -> None:
+    """Find whose history each event of the lake belongs to.
 
     Args:
-        run: ``resolve`` ran in it.
-        folder: An existing folder.
+        workspace: Where.
+        run: Any engine of it.
     """
-    for table, name in (("seen_now", SEEN_FILE), ("aliased_now", ALIASES_FILE)):
-        run.run(f"COPY (SELECT * FROM {table}) TO {lit(str(folder / name))} (FORMAT parquet)")
+    tables, settings = workspace.tables, workspace.settings
+    limit, memory = settings.max_users_per_device, settings.memory_bytes
+    resolve(run, tables.files("events"), tables.files("links"), limit=limit, memory_bytes=memory)
 
 
 def pairs(when: str = "now") -> str:
@@ -105,30 +104,10 @@ def _not_undone(anonymous_id: str, user_id: str, when: str) -> str:
         WHERE said.undone AND said.anonymous_id = {anonymous_id} AND said.user_id = {user_id})"""
 
 
-def _collect_ids(run: Engine, base: Base | None) -> None:
-    """Make ``seen_*`` (distinct pairs) and ``aliased_*`` (alias events) of then, since then (``new``), and now."""
-    run.run("CREATE TEMP TABLE seen_new AS SELECT user_id, anonymous_id FROM events GROUP BY ALL")
-    run.run(f"""
-        CREATE TEMP TABLE aliased_new AS SELECT previous, user_id, m[1] AS t, m[2] AS i, m[3] AS s FROM (
-            SELECT anonymous_id AS previous, user_id,
-                max(row(epoch_us("timestamp"), epoch_us(ingested_at), coalesce("sequence", 0))) AS m
-            FROM events WHERE event_type = {lit(ALIAS_EVENT)} AND anonymous_id IS NOT NULL AND user_id IS NOT NULL
-            GROUP BY ALL)""")
-    if base is None:
-        run.run("CREATE TEMP VIEW seen_then AS SELECT * FROM seen_new WHERE false")
-        run.run("CREATE TEMP VIEW aliased_then AS SELECT * FROM aliased_new WHERE false")
-        run.run("CREATE TEMP VIEW seen_now AS SELECT * FROM seen_new")
-    else:
-        for name, file in (("seen_then", SEEN_FILE), ("aliased_then", ALIASES_FILE)):
-            run.run(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({lit(str(base.folder / file))})")
-        run.run("CREATE TEMP TABLE seen_now AS SELECT * FROM seen_then UNION SELECT * FROM seen_new")
-    run.run("CREATE TEMP VIEW aliased_now AS SELECT * FROM aliased_then UNION SELECT * FROM aliased_new")
-
-
 def _newest_statements(links: str) -> str:
     """Build the SQL of what was last said of each pair of ids."""
     return f"""
-        SELECT anonymous_id, user_id, origin, linked_at, ingested_at, coalesce(undone, false) AS undone FROM {links}
+        SELECT anonymous_id, user_id, origin, linked_at, ingested_at, coalesce(undone, false) AS undone FROM ({links})
         QUALIFY row_number() OVER (PARTITION BY anonymous_id, user_id
             ORDER BY ingested_at DESC, linked_at DESC, undone DESC) = 1"""
 
@@ -140,7 +119,7 @@ def _follow_aliases(run: Engine, when: str) -> None:
         WITH said AS (
             SELECT previous, user_id, t, i, s FROM aliased_{when} a WHERE {_not_undone("a.previous", "a.user_id", when)}
             UNION ALL SELECT anonymous_id, user_id, epoch_us(linked_at), epoch_us(ingested_at), 0
-            FROM stated_{when} WHERE origin = {lit(ALIAS_EVENT)} AND NOT undone)
+            FROM stated_{when} WHERE origin = '{ALIAS_EVENT}' AND NOT undone)
         SELECT * FROM said WHERE previous IN (SELECT user_id FROM said)
             OR previous IN (SELECT user_id FROM stated_{when})
             OR previous IN (SELECT user_id FROM seen_{when} WHERE user_id IS NOT NULL)""")
@@ -150,21 +129,49 @@ def _follow_aliases(run: Engine, when: str) -> None:
     run.load(f"canon_{when}", pa.table(ids))
 
 
-def _link_devices(run: Engine, when: str) -> None:
+def _find_candidates(run: Engine) -> None:
+    """Make ``renamed`` (users whose aliases changed) and ``candidates``: devices whose users may have changed."""
+    run.run("""
+        CREATE TEMP TABLE renamed AS SELECT user_id, coalesce(t.canonical, user_id) AS user_then,
+            coalesce(n.canonical, user_id) AS user_now
+        FROM canon_then t FULL JOIN canon_now n USING (user_id) WHERE user_then <> user_now""")
+    run.run("""
+        CREATE TEMP TABLE candidates AS SELECT anonymous_id FROM seen_new WHERE anonymous_id IS NOT NULL
+        UNION SELECT anonymous_id FROM (FROM stated_now EXCEPT FROM stated_then)
+        UNION SELECT anonymous_id FROM (FROM stated_then EXCEPT FROM stated_now)
+        UNION SELECT anonymous_id FROM seen_now
+            WHERE user_id IN (SELECT user_id FROM renamed) AND anonymous_id IS NOT NULL
+        UNION SELECT anonymous_id FROM stated_now WHERE user_id IN (SELECT user_id FROM renamed)""")
+
+
+def _link_devices(run: Engine, when: str, narrow: str) -> None:
     """Make ``pairs_<when>`` and ``homes_<when>``: the users of each linked device that has lonely events."""
-    lonely = f"(SELECT anonymous_id FROM seen_{when} WHERE user_id IS NULL)"
-    run.run(f"CREATE TEMP TABLE pairs_{when} AS {pairs(when)} AND p.anonymous_id IN {lonely}")
+    lonely = f"AND p.anonymous_id IN (SELECT anonymous_id FROM seen_{when} WHERE user_id IS NULL)"
+    run.run(f"CREATE TEMP TABLE pairs_{when} AS {pairs(when)} {narrow} {lonely}")
+    kind = "VIEW" if narrow else "TABLE"  # the narrow ones are small, and grow by _link_more_devices
     run.run(f"""
-        CREATE TEMP TABLE homes_{when} AS
+        CREATE TEMP {kind} homes_{when} AS
         SELECT anonymous_id, count(*) AS users, min(user_id) AS first_user, bit_xor(hash(user_id)) AS signature
         FROM pairs_{when} GROUP BY anonymous_id""")
+
+
+def _link_more_devices(run: Engine) -> None:
+    """Add to ``pairs_now`` the other devices of rebuilt users: their older lonely events are read again, too."""
+    if run.row("SELECT count(*) FROM rebuilt") == (0,):
+        return
+    run.run(f"""
+        CREATE TEMP TABLE more AS SELECT DISTINCT anonymous_id FROM (
+            SELECT * FROM ({pairs("now")}) WHERE 'u:' || user_id IN (FROM rebuilt))
+        WHERE anonymous_id NOT IN (FROM candidates)
+            AND anonymous_id IN (SELECT anonymous_id FROM seen_now WHERE user_id IS NULL)""")
+    run.run(f"INSERT INTO pairs_now {pairs('now')} AND p.anonymous_id IN (FROM more)")
 
 
 def _find_moved(run: Engine, limit: int) -> None:
     """Make ``moved``: devices whose compiled lonely events may belong to somebody else now."""
     run.run(f"""
         CREATE TEMP TABLE moved AS SELECT anonymous_id
-        FROM (SELECT DISTINCT anonymous_id FROM seen_then WHERE user_id IS NULL)
+        FROM (SELECT anonymous_id FROM seen_then WHERE user_id IS NULL AND anonymous_id IN (FROM candidates))
         LEFT JOIN homes_then t USING (anonymous_id) LEFT JOIN homes_now n USING (anonymous_id)
         WHERE least(coalesce(t.users, 0), coalesce(n.users, 0)) <= {limit} AND (
             t.users IS DISTINCT FROM n.users OR t.signature IS DISTINCT FROM n.signature
@@ -179,77 +186,85 @@ def _find_rebuilt(run: Engine, limit: int, base: Base) -> None:
     linked = f"""SELECT 'u:' || p.user_id FROM pairs_{{when}} p JOIN homes_{{when}} h USING (anonymous_id)
         WHERE h.users <= {limit} AND p.anonymous_id IN {{devices}}"""
     # Rows of an ingest that overlapped the last one compiled: of events at one moment, theirs may have to come first.
-    late = f"events WHERE epoch_us(ingested_at) <= {base.ingested_us}"
+    late = f"new_events WHERE epoch_us(ingested_at) <= {base.ingested_us}"
     late_devices = f"(SELECT anonymous_id FROM {late} AND user_id IS NULL)"
     run.run(f"""
         INSERT INTO rebuilt SELECT DISTINCT key FROM (
             SELECT 'a:' || anonymous_id FROM moved
             UNION ALL {linked.format(when="then", devices="(FROM moved)")}
             UNION ALL {linked.format(when="now", devices="(FROM moved)")}
-            UNION ALL SELECT unnest(['u:' || coalesce(t.canonical, user_id), 'u:' || coalesce(n.canonical, user_id)])
-                FROM canon_then t FULL JOIN canon_now n USING (user_id) WHERE t.canonical IS DISTINCT FROM n.canonical
+            UNION ALL SELECT unnest(['u:' || user_then, 'u:' || user_now]) FROM renamed
             UNION ALL SELECT 'u:' || coalesce(c.canonical, user_id)
                 FROM (SELECT user_id FROM {late} AND user_id IS NOT NULL) LEFT JOIN canon_now c USING (user_id)
             UNION ALL SELECT 'a:' || anonymous_id FROM {late_devices}
             UNION ALL {linked.format(when="now", devices=late_devices)}) AS k(key)""")
 
 
-def _find_shared(run: Engine, limit: int, *, everything: bool) -> None:
-    """Make ``shared``: devices of several users (not too many) whose lonely events are to be compiled."""
-    asked = """AND (anonymous_id IN (SELECT anonymous_id FROM seen_new WHERE user_id IS NULL)
-        OR anonymous_id IN (SELECT anonymous_id FROM pairs_now WHERE 'u:' || user_id IN (FROM rebuilt)))"""
-    run.run(f"""
-        CREATE TEMP TABLE shared AS SELECT anonymous_id FROM homes_now
-        WHERE users BETWEEN 2 AND {limit} {"" if everything else asked}""")
+def _find_shared(run: Engine, limit: int) -> None:
+    """Make ``single`` (devices of one user) and ``shared`` (of several, not too many) from those with lonely events."""
+    run.run("CREATE TEMP TABLE single AS SELECT anonymous_id, first_user FROM homes_now WHERE users = 1")
+    run.run(f"CREATE TEMP TABLE shared AS SELECT anonymous_id FROM homes_now WHERE users BETWEEN 2 AND {limit}")
 
 
 def _assign_shared(run: Engine) -> None:
     """Make ``assigned``: for a shared device and each moment of a lonely event on it, whose that event is."""
     if run.row("SELECT count(*) FROM shared") == (0,):
-        run.run("CREATE TEMP TABLE assigned (anonymous_id VARCHAR, instant TIMESTAMPTZ, user_id VARCHAR)")
+        run.run("CREATE TEMP TABLE assigned (anonymous_id VARCHAR, instant TIMESTAMPTZ, key VARCHAR)")
         return
     columns = 'user_id, anonymous_id, "timestamp" AS instant, ingested_at AS i, "sequence" AS s'
     run.run(f"""
         CREATE TEMP VIEW on_shared AS SELECT * FROM (
-            SELECT {columns} FROM events UNION ALL SELECT {columns} FROM old_events)
+            SELECT {columns} FROM new_events UNION ALL SELECT {columns} FROM old_events)
         WHERE anonymous_id IN (FROM shared)""")
     run.run(f"""
         CREATE TEMP TABLE moments AS SELECT anonymous_id, instant, arg_min(u, row(i, s, u)) AS user_id FROM (
             SELECT p.anonymous_id, p.instant, p.i, p.s, coalesce(c.canonical, p.user_id) AS u FROM (
                 SELECT anonymous_id, user_id, instant, i, s FROM on_shared WHERE user_id IS NOT NULL
-                UNION ALL SELECT anonymous_id, user_id, linked_at, ingested_at, -1 FROM stated_now) p
+                UNION ALL SELECT anonymous_id, user_id, linked_at, ingested_at, -1 FROM stated_now
+                    WHERE anonymous_id IN (FROM shared)) p
             LEFT JOIN canon_now c ON c.user_id = p.user_id
             WHERE {_not_undone("p.anonymous_id", "p.user_id", "now")})
         GROUP BY ALL""")
     run.run("""
         CREATE TEMP TABLE assigned AS
-        SELECT l.anonymous_id, l.instant, coalesce(m.user_id, z.user_id) AS user_id
+        SELECT l.anonymous_id, l.instant, 'u:' || coalesce(m.user_id, z.user_id) AS key
         FROM (SELECT DISTINCT anonymous_id, instant FROM on_shared WHERE user_id IS NULL) l
         ASOF LEFT JOIN moments m ON l.anonymous_id = m.anonymous_id AND l.instant <= m.instant
         LEFT JOIN (SELECT anonymous_id, arg_max(user_id, instant) AS user_id FROM moments GROUP BY ALL) z
             ON z.anonymous_id = l.anonymous_id""")
 
 
-def _show_keyed(run: Engine) -> None:
-    """Make ``keyed`` and ``keys``; joins that could find nothing are left out."""
-    joins, user, whens = "", "e.user_id", []
-    lonely = "CASE WHEN e.user_id IS NULL THEN e.anonymous_id END"
-    if run.row("SELECT count(*) FROM canon_now") != (0,):
-        joins, user = " LEFT JOIN canon_now c ON c.user_id = e.user_id", "coalesce(c.canonical, e.user_id)"
-    run.run("CREATE TEMP TABLE single AS SELECT anonymous_id, first_user FROM homes_now WHERE users = 1")
-    if run.row("SELECT count(*) FROM single") != (0,):
-        joins += f" LEFT JOIN single h ON h.anonymous_id = {lonely}"
-        whens.append("WHEN h.first_user IS NOT NULL THEN 'u:' || h.first_user")
-    known, unknown = f"CASE WHEN e.user_id IS NOT NULL THEN 'u:' || {user}", "ELSE 'a:' || e.anonymous_id END"
-    # Who gets the events of a shared device depends on their times, which the pairs of ids do not have.
-    run.run(f"""
-        CREATE TEMP TABLE keys AS SELECT {" ".join([known, *whens, unknown])} AS key FROM seen_new e{joins}
-            WHERE e.user_id IS NOT NULL OR e.anonymous_id NOT IN (FROM shared)
-        UNION SELECT 'u:' || user_id FROM assigned UNION FROM rebuilt""")
-    if run.row("SELECT count(*) FROM assigned") != (0,):
-        joins += f' LEFT JOIN assigned s ON s.anonymous_id = {lonely} AND s.instant = e."timestamp"'
-        whens.append("WHEN s.user_id IS NOT NULL THEN 'u:' || s.user_id")
-    keyed = f"SELECT e.*, {' '.join([known, *whens, unknown])} AS key FROM {{events}} e{joins}"
-    again = f" UNION ALL FROM ({keyed.format(events='old_events')}) WHERE key IN (FROM rebuilt)"
-    none_rebuilt = run.row("SELECT count(*) FROM rebuilt") == (0,)
-    run.run(f"CREATE TEMP VIEW keyed AS {keyed.format(events='events')}{'' if none_rebuilt else again}")
+def _name_keys(run: Engine) -> None:
+    """Make ``user_keys``, ``device_keys`` and ``keys``; of older ids only those with a key in ``rebuilt``."""
+    users = "SELECT DISTINCT user_id FROM {} WHERE user_id IS NOT NULL"
+    devices = "SELECT anonymous_id FROM {} WHERE user_id IS NULL AND anonymous_id NOT IN (FROM shared)"
+    user_key = """SELECT user_id, 'u:' || coalesce(canonical, user_id) AS key
+        FROM ({}) LEFT JOIN canon_now USING (user_id)"""
+    device_key = """SELECT anonymous_id, coalesce('u:' || first_user, 'a:' || anonymous_id) AS key
+        FROM ({}) LEFT JOIN single USING (anonymous_id)"""
+    for table, ids, key in (("user_keys", users, user_key), ("device_keys", devices, device_key)):
+        run.run(f"CREATE TEMP TABLE {table} AS {key.format(ids.format('seen_new'))}")
+        if run.row("SELECT count(*) FROM rebuilt") != (0,):
+            run.run(f"""
+                INSERT INTO {table} SELECT * FROM ({key.format(ids.format("seen_then"))}) WHERE key IN (FROM rebuilt)
+                EXCEPT FROM {table}""")
+    run.run("""
+        CREATE TEMP TABLE keys AS SELECT key FROM user_keys UNION SELECT key FROM device_keys
+        UNION SELECT key FROM assigned UNION FROM rebuilt""")
+
+
+def _show_compiling(run: Engine) -> None:
+    """Make ``compiling``; conditions that could be met by no older event are left out."""
+    if run.row("SELECT count(*) FROM rebuilt") == (0,):
+        run.run("CREATE TEMP VIEW compiling AS FROM new_events")
+        return
+    for table, ids in (
+        ("user_keys", "user_id"),
+        ("device_keys", "anonymous_id"),
+        ("assigned", "anonymous_id, instant"),
+    ):
+        run.run(f"CREATE TEMP TABLE again_{table} AS SELECT {ids} FROM {table} WHERE key IN (FROM rebuilt)")
+    run.run("""
+        CREATE TEMP VIEW compiling AS FROM new_events UNION ALL FROM old_events WHERE user_id IN (FROM again_user_keys)
+        OR (user_id IS NULL AND (anonymous_id IN (FROM again_device_keys)
+            OR (anonymous_id, "timestamp") IN (FROM again_assigned)))""")

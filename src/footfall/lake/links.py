@@ -174,7 +174,7 @@ def links_report(workspace: Workspace, *, limit: int = 1000) -> LinksReport:
         raise InputError(f"limit must be at least 1, got {limit}")
     bound, version = workspace.settings.max_users_per_device, workspace.tables.version()
     with workspace.engine() as run:
-        keys.resolve(run, bound)
+        keys.resolve_all(workspace, run)
         _describe_devices(run)
         counted = run.arrow("SELECT users, count(*) AS n FROM described GROUP BY users")
         rows = run.arrow(f"""
