@@ -13,6 +13,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from footfall.config import FILE
 from footfall.errors import InputError, SourceError
 from footfall.events import sniff
 from footfall.events.archives import Compression, DamagedArchiveError, TornArchiveError, compression_of, pieces
@@ -22,6 +23,8 @@ Format = Literal["csv", "jsonl", "parquet"]
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 PACKED = (".gz", ".zst")
+OWN_FOLDERS = ("lake", "histories", "models")
+"""What a workspace holds of its own: nobody means these when a folder with a workspace in it is read."""
 LOOK_BYTES = 1 << 18
 _LONG_LOOK_BYTES = 1 << 22
 """How far is looked into a file whose first line is longer than ``LOOK_BYTES``."""
@@ -66,7 +69,7 @@ def resolve(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Find the files that the user means.
 
     Args:
-        paths: Files, folders (searched to the bottom) and glob patterns.
+        paths: Files, folders (searched to the bottom, but for workspaces and what is hidden) and glob patterns.
 
     Returns:
         Files in a stable order, each once, however often and under whatever path it was named; and a sentence for each
@@ -101,14 +104,25 @@ def resolve(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
 
 def _inside(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the files of a folder that can be read, and a sentence for each that is passed over."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
+    homes = sorted(path.parent for path in folder.rglob(FILE))
+    own = {home / name for home in homes for name in OWN_FOLDERS}
+    files, hidden = [], 0
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and own.isdisjoint(p.parents)):
+        if any(part.startswith((".", "_")) for part in path.relative_to(folder).parts):
+            hidden += 1
+        else:
+            files.append(path)
+    passed = [f"passed over {', '.join(OWN_FOLDERS)} in {home}: it is a workspace" for home in homes]
+    if hidden:
+        passed.append(f"passed over {hidden:,} hidden files in {folder}: names that begin with . or _")
+    passed += [f"passed over {p}: {_suffix(p) or 'no'} suffix" for p in files if _suffix(p) not in SUFFIXES]
     good = [p for p in files if _suffix(p) in SUFFIXES]
     if not good:
         raise InputError(
             f"the folder {folder} holds no file to read; accepted: files ending in {', '.join(SUFFIXES)}, "
             "also with .gz or .zst after it"
         )
-    return good, [f"passed over {p}: {_suffix(p) or 'no'} suffix" for p in files if _suffix(p) not in SUFFIXES]
+    return good, passed
 
 
 def _missing(path: Path) -> str:

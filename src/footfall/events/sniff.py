@@ -41,7 +41,8 @@ _KINDS: Final[tuple[tuple[bytes, str], ...]] = (
 )
 _CONTROLS: Final = frozenset(map(chr, range(32))) - set("\t\n\r\f\v\x1c\x1d\x1e\x1f")
 _MOST_CONTROLS: Final = 0.02
-"""Share of control characters beyond which it is no text: a tenth of random bytes are such, of a torn log very few."""
+"""Share of control characters beyond which it is no text: a tenth of random bytes are such, of a torn log very few (16
+are allowed in any case)."""
 
 
 def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -83,13 +84,13 @@ def refuse_non_text(path: Path, head: bytes, text: str) -> None:
     for magic, what in _KINDS:
         if head.startswith(magic):
             raise SourceError(f"{path} is {what}; {accepted}")
-    start = text[:4096]
-    if start.count("\0") * 4 > len(start):
+    start = text[:4096].rstrip("\0")  # a power cut may have left a tail of them
+    if not start or start.count("\0") * 4 > len(start):
         raise SourceError(
             f"{path} is full of zero bytes: it is no text, or text in another encoding (try --encoding utf-16-le); "
             f"{accepted}"
         )
-    if sum(c in _CONTROLS for c in start) > _MOST_CONTROLS * len(start):
+    if sum(c in _CONTROLS for c in start) > max(16, _MOST_CONTROLS * len(start)):
         raise SourceError(f"{path} is no text: it holds control characters; {accepted}")
 
 

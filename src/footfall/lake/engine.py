@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 import duckdb
 import filelock
@@ -16,7 +14,7 @@ import pyarrow as pa
 
 from footfall.config import Settings
 from footfall.errors import LakeError
-from footfall.lake.tables import TABLES, Tables, unwritable
+from footfall.lake.tables import DISK_ERRORS, TABLES, Tables, unwritable
 
 
 def sql_list(paths: Sequence[str]) -> str:
@@ -125,12 +123,12 @@ def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[s
     except duckdb.OutOfMemoryException as error:
         raise LakeError(
             f"{settings.memory} of memory are not enough here; allow more with memory = in footfall.toml "
-            f"or FOOTFALL_MEMORY, or use fewer threads ({settings.thread_count} now): {_first_line(error)}"
+            f"or FOOTFALL_MEMORY, or use fewer threads ({settings.thread_count} now): {first_line(error)}"
         ) from error
     except duckdb.IOException as error:
         raise unwritable(tables.root, error) from error
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_ERRORS:
             raise unwritable(tables.root, error) from error
         raise
     finally:
@@ -140,11 +138,8 @@ def engine(tables: Tables, settings: Settings, *, views: Mapping[str, Sequence[s
         alive.release()
 
 
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-"""What the system says when a disk cannot take more."""
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says that is not blank; the engine says many."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

@@ -152,7 +152,7 @@ def ingest(
                 reports.append(_one(workspace, run, batch, options, tally))
             except SourceError as error:
                 before = sum(report.files for report in reports)
-                kept = f"; {before:,} files before it have been read and are kept" if before else ""
+                kept = f"; before it, {before:,} of {len(looked):,} files were read and are kept" if before else ""
                 raise SourceError(f"{error}{kept}") from error
             done += batch.bytes
             if progress:

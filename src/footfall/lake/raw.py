@@ -23,7 +23,7 @@ from footfall.events.archives import DamagedArchiveError, is_torn
 from footfall.events.files import SourceFile
 from footfall.events.readers._base import lit, q
 from footfall.events.recovery import BLANKS, MAX_LINE_BYTES, BadLine, locate, printable, recover
-from footfall.lake.engine import Engine, sql_list
+from footfall.lake.engine import Engine, first_line, sql_list
 
 _REASON: Final = {"MISSING COLUMNS": "missing_columns", "TOO MANY COLUMNS": "too_many_columns"}
 """What the fast CSV reader reports line by line without touching its neighbours; all else goes to the patient one."""
@@ -168,9 +168,8 @@ class RawFiles:
             elif pa.types.is_floating(kind):
                 # A whole number that a notebook turned into 17850.0 for the sake of its nulls is 17850 again.
                 whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
-                text = (
-                    f"CASE WHEN {whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE CAST({name} AS VARCHAR) END"
-                )
+                number = f"CAST(TRY_CAST({name} AS BIGINT) AS VARCHAR)"
+                text = f"CASE WHEN {whole} THEN {number} ELSE CAST({name} AS VARCHAR) END"
             else:
                 text = f"CAST({name} AS VARCHAR)"
             shown.append(f"CAST({text} AS VARCHAR) AS {name}")
@@ -198,12 +197,12 @@ class RawFiles:
             self._engine.run("DROP TABLE IF EXISTS staged")
             try:
                 self._engine.run(f"CREATE TEMP TABLE staged AS {select.replace('{relation}', self.relation())}")
-            except (duckdb.InvalidInputException, duckdb.IOException) as error:
+            except duckdb.Error as error:
                 self._check_still_there()
-                if last or self.format == "parquet":
-                    raise SourceError(self._unreadable(error)) from error
                 if not self._is_about_files(error):
                     raise
+                if last or self.format == "parquet":
+                    raise SourceError(self._unreadable(error)) from error
                 self.mend(range(len(self._files)))
                 continue
             hurt = self._rejected()
@@ -225,16 +224,24 @@ class RawFiles:
             if not file.path.exists():
                 raise SourceError(f"{file.path} was there a moment ago and is gone; read the files again")
 
-    def _is_about_files(self, error: Exception) -> bool:
-        if isinstance(error, duckdb.InvalidInputException) or self._files[0].compression != "none":
+    def _is_about_files(self, error: duckdb.Error) -> bool:
+        """Tell an error that the files have made from one of the disk, the memory, or the query."""
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return False
+        if isinstance(error, duckdb.InvalidInputException) or any(str(f.path) in str(error) for f in self._files):
             return True
-        return any(str(f.path) in str(error) for f in self._files)
+        if isinstance(error, duckdb.IOException):
+            return self._files[0].compression != "none"
+        return self.format == "parquet"
 
-    def _unreadable(self, error: Exception) -> str:
-        first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        named = [str(f.path) for f in self.inputs if str(f.path) in str(error)]
-        which = named or [str(f.path) for f in self.inputs]
-        return f"{which[0]}{' or a file like it' * (len(which) > 1)} cannot be read: {first_line}"
+    def _unreadable(self, error: duckdb.Error) -> str:
+        for file, given in zip(self._files, self.inputs, strict=True):
+            try:
+                values = ", ".join(f"sum(strlen({q(c)}))" for c in self.columns)
+                self._engine.run(f"SELECT {values} FROM ({self._select([file])})")
+            except duckdb.Error as own:
+                return f"{given.path} cannot be read: {first_line(own)}"
+        return f"{self.inputs[0].path} or a file like it cannot be read: {first_line(error)}"
 
     def _stage_broken(self, select: str) -> None:
         """Add the lines that could not be read to ``staged``, with as many of their columns as are there."""

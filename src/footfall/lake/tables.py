@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -207,6 +208,10 @@ class Tables:
             lock.release()
 
 
+DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+"""What the system says when a disk cannot take more, or must not."""
+
+
 def unwritable(place: Path, error: Exception) -> LakeError:
     """Build the error for a place that does not take what is written: a full disk, a read-only one, missing rights.
 
@@ -214,7 +219,9 @@ def unwritable(place: Path, error: Exception) -> LakeError:
         place: The table or folder.
         error: What the library or the system said.
     """
-    said = getattr(error, "strerror", None) or next((line for line in str(error).splitlines() if line.strip()), "?")
+    text = str(error)
+    known = (os.strerror(code) for code in DISK_ERRORS)
+    said = next((words for words in known if words in text), "") or next(iter(text.splitlines()), "")
     return LakeError(
         f"{place} cannot be read or written: {said}. What was committed before is safe; see to space and rights "
         "there, and run the command again"

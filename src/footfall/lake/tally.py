@@ -81,7 +81,7 @@ class Tally:
                 sums.first_us = min(moments, default=None)
                 moments = [m for m in (sums.last_us, row["last_us"]) if m is not None]
                 sums.last_us = max(moments, default=None)
-        ids = _IDS | ({"items": "i_item_id"} if catalogue else {})
+        ids = _IDS | ({"items": "nullif(trim(i_item_id), '')"} if catalogue else {})
         distinct_read, distinct_kept = self._distinct(ids, kept, all_kept=all_kept)
         return _totals(self._read, distinct_read), _totals(self._accepted, distinct_kept)
 
