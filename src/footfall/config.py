@@ -7,6 +7,7 @@ what is accepted: a setting that is ignored in silence is worse than none.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import re
 import tomllib
@@ -18,6 +19,11 @@ from typing import Any, Final
 from footfall.errors import ConfigError, WorkspaceError, unknown_name
 
 FILE: Final = "footfall.toml"
+
+MAX_THREADS: Final = 1024
+"""More would not be of use on any machine, and the engine starts as many as it is told: a slip must not stop it."""
+
+MIN_MEMORY_BYTES: Final = 2**26
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB)", re.IGNORECASE)
 MINOR_DIGITS: Final[dict[str, int]] = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "TND": 3}
@@ -64,7 +70,9 @@ class Settings:
     @property
     def thread_count(self) -> int:
         """``threads``, with 0 resolved to the number of cores this process may use."""
-        return self.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if self.threads:
+            return self.threads
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 SETTING_NAMES: Final = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "origins")
@@ -111,7 +119,17 @@ def load(workspace: Path, environ: Mapping[str, str] | None = None) -> Settings:
         variable = f"FOOTFALL_{name.upper()}"
         if variable in environ:
             values[name], origins[name] = checked(name, environ[variable], variable), variable
+    _refuse_near_misses(environ)
     return Settings(**values, origins=origins)
+
+
+def _refuse_near_misses(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that nearly names a setting; others may stay: a cluster sets FOOTFALL_PORT by itself."""
+    for variable in environ:
+        name = variable.removeprefix("FOOTFALL_").lower()
+        near = variable.startswith("FOOTFALL_") and difflib.get_close_matches(name, SETTING_NAMES, cutoff=0.8)
+        if near and name not in SETTING_NAMES:
+            raise ConfigError(f"{variable} names no setting; did you mean FOOTFALL_{near[0].upper()}?")
 
 
 def checked(name: str, value: Any, origin: str) -> Any:
@@ -128,13 +146,15 @@ def checked(name: str, value: Any, origin: str) -> Any:
     check, accepted = _CHECKS[name]
     try:
         return check(value)
-    except (ValueError, TypeError, zoneinfo.ZoneInfoNotFoundError):
+    except (ValueError, TypeError, OSError, zoneinfo.ZoneInfoNotFoundError):  # OSError: a zone that is a folder
         raise ConfigError(f"{origin}: {name} = {value!r} cannot be used; accepted: {accepted}") from None
 
 
-def _whole(low: int) -> Callable[[Any], int]:
+def _whole(low: int, high: int | None = None) -> Callable[[Any], int]:
     def check(value: Any) -> int:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()) or int(value) < low:
+            raise ValueError
+        if high is not None and int(value) > high:
             raise ValueError
         return int(value)
 
@@ -152,7 +172,7 @@ def _currency(value: Any) -> str:
 
 
 def _size(value: Any) -> str:
-    if not _SIZE.fullmatch(value):
+    if not _SIZE.fullmatch(value) or Settings(memory=value).memory_bytes < MIN_MEMORY_BYTES:
         raise ValueError
     return str(value)
 
@@ -162,8 +182,8 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "timezone": (_zone, "an IANA zone such as Europe/Berlin"),
     "session_gap_s": (_whole(1), "a whole number of seconds, at least 1"),
     "session_max_s": (_whole(1), "a whole number of seconds, at least 1"),
-    "memory": (_size, "a size such as 512MB or 2GB"),
-    "threads": (_whole(0), "a whole number, 0 for every core"),
+    "memory": (_size, "a size such as 512MB or 2GB, at least 64MB"),
+    "threads": (_whole(0, MAX_THREADS), f"a whole number up to {MAX_THREADS}, 0 for every core"),
     "max_users_per_device": (_whole(1), "a whole number, at least 1"),
     "clock_skew_s": (_whole(0), "a whole number of seconds"),
 }

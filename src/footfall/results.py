@@ -12,6 +12,7 @@ import io
 import json
 import math
 import shutil
+import typing
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -57,7 +58,8 @@ class Result:
         """Return the rows as an Arrow table."""
         import pyarrow as pa
 
-        return pa.Table.from_pylist(self.table_rows())
+        rows = self.table_rows()
+        return pa.Table.from_pylist(rows) if rows else pa.table({name: pa.nulls(0) for name in self._names()})
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a pandas frame.
@@ -69,7 +71,8 @@ class Result:
             import pandas as pd
         except ImportError:
             raise MissingDependencyError("pandas", "pandas", "to_pandas()") from None
-        return pd.DataFrame(self.table_rows())
+        rows = self.table_rows()
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=self._names())
 
     def to_polars(self) -> pl.DataFrame:
         """Return the rows as a polars frame.
@@ -81,7 +84,15 @@ class Result:
             import polars as pl
         except ImportError:
             raise MissingDependencyError("polars", "polars", "to_polars()") from None
-        return pl.DataFrame(self.table_rows(), infer_schema_length=None)
+        rows = self.table_rows()
+        return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=self._names())
+
+    def _names(self) -> list[str]:
+        """Return the columns of a table that has no rows to tell them; none where a result makes rows of its own."""
+        if type(self).table_rows is not Result.table_rows:
+            return []
+        kinds = typing.get_args(typing.get_type_hints(type(self))[self.rows_field])
+        return [field.name for field in dataclasses.fields(kinds[0])] if dataclasses.is_dataclass(kinds[0]) else []
 
     def __str__(self) -> str:
         width = shutil.get_terminal_size((140, 40)).columns
@@ -103,7 +114,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (dt.datetime, dt.date)):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
-        return float(value)
+        return plain(float(value))
     if hasattr(value, "tolist"):  # NumPy scalars and arrays, without importing NumPy
         return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):

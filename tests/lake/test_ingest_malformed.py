@@ -294,3 +294,14 @@ def test_a_file_read_alone_and_among_broken_ones_is_the_same_file(
     both = check_ingest(workspace, [tmp_path], fresh=False)
     assert (both.accepted, both.duplicates, both.rejected) == (2, 2, 2)
     assert rejects(workspace).total == 2
+
+
+@pytest.mark.parametrize("place", [0, 5, 11])
+def test_a_quote_open_at_the_end_of_one_of_many_files_is_not_lost(
+    place: int, workspace: Workspace, tmp_path: Path, check_ingest: Callable[..., IngestReport]
+) -> None:
+    # The engine reads many files one task each, and then says nothing of such an end.
+    for n in range(12):
+        (tmp_path / f"{n:02d}.csv").write_text(HEAD + row(n, "a") + ('"' if n == place else "") + row(n, "b"))
+    report = check_ingest(workspace, [tmp_path / f"{n:02d}.csv" for n in range(12)])
+    assert (report.accepted, report.reasons) == (23, {"unterminated_quote": 1})

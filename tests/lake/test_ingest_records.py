@@ -83,6 +83,9 @@ def test_the_patient_reader_agrees_with_the_twin(
 @example(body=b"1,2,3\r\n4,5\r\n6\r\n\r\n")
 @example(body=b"1,2,3,\xff\n")
 @example(body=b"4,5\n1,\xff\n")
+@example(body=b',,,,","')
+@example(body=b"\r,")
+@example(body=b"\n\n\n\n,")
 def test_both_readers_give_the_same_rows(
     body: bytes, tmp_path: Path, run: Engine, twin_count: Callable[..., tuple[int, int]]
 ) -> None:

@@ -139,7 +139,7 @@ def _records(file: SourceFile, lines: _Lines, out: IO[bytes], bad: list[BadLine]
                 out.write(b"".join(part.raw + part.end for part in taken[:-1]) + taken[-1].raw + b"\n")
                 continue
             reason = "missing_columns" if len(values) < width else "too_many_columns"
-            detail = f"{len(values)} of {width} columns"
+            detail = columns_found(len(values), width)
             if len(taken) > 1:
                 # Its quotes are wrong rather than its columns: what it swallowed may be whole lines.
                 reason, detail = "unterminated_quote", f"{detail}, if it goes on to line {taken[-1].number}"
@@ -213,6 +213,11 @@ def _utf8(file: SourceFile) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
 
 
+def columns_found(found: int, width: int) -> str:
+    """Say how many columns a line has; the fast reader stops counting where there are too many."""
+    return f"{found} of {width} columns" if found < width else f"more than {width} columns"
+
+
 def printable(raw: bytes) -> str:
     r"""Return the beginning of a line as text; bytes that are none as ``\xNN``."""
     text = raw[: 4 * RAW_CHARACTERS].decode("utf-8", errors="backslashreplace")
@@ -221,6 +226,7 @@ def printable(raw: bytes) -> str:
     return text[:RAW_CHARACTERS]
 
 
+_BEGIN = re.compile(rb"[^\r\n]")
 _MARKED = re.compile(r"\\xed\\x(b[0-3])\\x([89ab][0-9a-f])")
 
 
@@ -229,27 +235,33 @@ def locate(file: SourceFile, starts: Sequence[int]) -> list[tuple[int, bytes]]:
 
     Args:
         file: A text file.
-        starts: Offsets into its content, unpacked, in order; each of the line's first byte, or of the line end before.
+        starts: Offsets into its content, unpacked, in order; each of the line's first byte, or of a line end before.
 
     Raises:
         OSError: The file cannot be read.
     """
     found: list[tuple[int, bytes]] = []
     waiting = collections.deque(starts)
-    feeds = returns = base = 0
+    ends = base = 0
     buffer = b""
     for piece in itertools.chain(pieces(file.path, file.compression), [None]):
         buffer += piece or b""
         while waiting and waiting[0] - base <= len(buffer):
-            place = waiting[0] - base
-            place += len(buffer[place : place + 2]) - len(buffer[place : place + 2].lstrip(b"\r\n"))
+            begin = _BEGIN.search(buffer, waiting[0] - base)  # empty lines before it are none of it
+            if begin is None and piece is not None:
+                break
+            place = begin.start() if begin else len(buffer)
             end = _ENDS.search(buffer, place)
             if end is None and piece is not None and len(buffer) - place <= MAX_LINE_BYTES:
                 break
-            before = feeds + buffer.count(b"\n", 0, place) or returns + buffer.count(b"\r", 0, place)
-            found.append((before + 1, buffer[place : end.start() if end else len(buffer)]))
+            found.append((ends + _count_ends(buffer, place) + 1, buffer[place : end.start() if end else len(buffer)]))
             waiting.popleft()
         gone = min(waiting[0] - base, len(buffer)) if waiting else len(buffer)
-        feeds, returns = feeds + buffer.count(b"\n", 0, gone), returns + buffer.count(b"\r", 0, gone)
+        gone -= (buffer[gone - 1 : gone] == b"\r")  # its \n may follow
+        ends += _count_ends(buffer, gone)
         base, buffer = base + gone, buffer[gone:]
     return found
+
+
+def _count_ends(buffer: bytes, stop: int) -> int:
+    return buffer.count(b"\n", 0, stop) + buffer.count(b"\r", 0, stop) - buffer.count(b"\r\n", 0, stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from footfall.events.cleaning import time_sql
 from footfall.events.readers._base import Projection, lit
+from footfall.lake import staging
 from footfall.schema import ITEM_COLUMNS
 
 
@@ -42,19 +43,18 @@ def new_items_sql(
         if own_time
         else 'coalesce("timestamp", ' + now_sql + ")"
     )
+    by_event = staging.said_by_event(projection)
+    item = "item_id" if "item_id" in by_event else "i_item_id"
     rows = (
         f"(SELECT *, CAST(epoch_us(_seen) AS HUGEINT) * {1 << 40} + r AS _order FROM "
-        f"(SELECT *, rowid AS r, {at} AS _seen FROM staged WHERE _reason IS NULL AND nullif(i_item_id, '') IS NOT NULL "
+        f"(SELECT *, rowid AS r, {at} AS _seen FROM staged WHERE _reason IS NULL AND nullif({item}, '') IS NOT NULL "
         f"{'' if all_kept else 'AND rowid NOT IN (SELECT r FROM dropped)'}))"
     )
-    values = [
-        f"arg_max(try_cast(nullif(i_{c}, '') AS {ITEM_COLUMNS[c]}), _order) AS {c}"
-        for c in columns
-        if c != "properties"
-    ]
-    new = f"SELECT {', '.join(['i_item_id AS item_id', 'max(_seen) AS seen_at', *values])} FROM {rows} GROUP BY 1"
+    said = {c: c if c in by_event else f"try_cast(nullif(i_{c}, '') AS {ITEM_COLUMNS[c]})" for c in columns}
+    values = [f"arg_max({sql}, _order) AS {c}" for c, sql in said.items() if c != "properties"]
+    new = f"SELECT {', '.join([f'{item} AS item_id', 'max(_seen) AS seen_at', *values])} FROM {rows} GROUP BY 1"
     if "properties" in columns:
-        new = f"SELECT * FROM ({new}) LEFT JOIN ({_merged_properties(rows)}) USING (item_id)"
+        new = f"SELECT * FROM ({new}) LEFT JOIN ({_merged_properties(rows, item)}) USING (item_id)"
     known = ", ".join(f"arg_max(items.{c}, items.seen_at) AS {c}" for c in columns)
     same = " AND ".join(f"(new.{c} IS NULL OR new.{c} IS NOT DISTINCT FROM old.{c})" for c in columns)
     given = {c: f"new.{c}" for c in [*columns, "item_id", "seen_at"]} | {"source": lit(source)}
@@ -68,11 +68,11 @@ def new_items_sql(
     )
 
 
-def _merged_properties(rows: str) -> str:
+def _merged_properties(rows: str, item: str) -> str:
     keys = f"SELECT *, unnest(json_keys(properties)) AS k FROM {rows} WHERE json_valid(properties)"
     path = """'$."' || replace(replace(k, '\\', '\\\\'), '"', '\\"') || '"'"""
     newest = (
-        f"SELECT i_item_id AS item_id, k, arg_max(json_extract(properties, {path}), _order) AS v "
+        f"SELECT {item} AS item_id, k, arg_max(json_extract(properties, {path}), _order) AS v "
         f"FROM ({keys}) GROUP BY ALL"
     )
     return f"SELECT item_id, CAST(json_group_object(k, v) AS VARCHAR) AS properties FROM ({newest}) GROUP BY 1"

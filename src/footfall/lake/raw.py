@@ -22,7 +22,7 @@ from footfall.errors import SourceError
 from footfall.events.archives import DamagedArchiveError, is_torn
 from footfall.events.files import SourceFile
 from footfall.events.readers._base import lit, q
-from footfall.events.recovery import BLANKS, MAX_LINE_BYTES, BadLine, locate, printable, recover
+from footfall.events.recovery import BLANKS, MAX_LINE_BYTES, BadLine, columns_found, locate, printable, recover
 from footfall.lake.engine import Engine, first_line, sql_list
 
 _REASON: Final = {"MISSING COLUMNS": "missing_columns", "TOO MANY COLUMNS": "too_many_columns"}
@@ -58,6 +58,7 @@ class RawFiles:
         self.inputs = tuple(files)
         self._broken: list[tuple[SourceFile, BadLine]] = []
         self._mended: set[int] = set()
+        self._threads = int(str(engine.row("SELECT current_setting('threads')")[0]))
         odd = []
         for i, file in enumerate(files):
             with _readable(file):
@@ -106,8 +107,14 @@ class RawFiles:
 
     def relation(self) -> str:
         """Return the SQL of the relation."""
-        groups = itertools.groupby(self._files, key=lambda f: f.shape)
-        return " UNION ALL ".join(self._select(list(group)) for _, group in groups)
+        scans = []
+        for _, group in itertools.groupby(self._files, key=lambda f: f.shape):
+            same = list(group)
+            # Told to read twice as many tables as it has threads, the engine takes a file for a task, and then loses a
+            # quoted value that is still open at a file's end without a word (seen in DuckDB 2.0).
+            most = max(1, 2 * self._threads - 1) if same[0].format == "csv" else len(same)
+            scans += [self._select(same[i : i + most]) for i in range(0, len(same), most)]
+        return " UNION ALL ".join(scans)
 
     def _select(self, files: Sequence[SourceFile]) -> str:
         first = files[0]
@@ -301,7 +308,7 @@ class RawFiles:
                 lines.append(BadLine(number, "bad_json", printable(raw), "control characters"))
                 continue
             found_columns = _FOUND.search(str(row["message"]))
-            detail = f"{found_columns[1]} of {len(self.inputs[i].columns)} columns" if found_columns else ""
+            detail = columns_found(int(found_columns[1]), len(self.inputs[i].columns)) if found_columns else ""
             lines.append(BadLine(number, _REASON[str(row["kind"])], printable(raw), detail))
         return lines
 

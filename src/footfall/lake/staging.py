@@ -2,7 +2,8 @@
 
 Columns of ``staged`` besides the event columns: ``_key`` (128-bit hash of the row as read, or of its given id), ``_id``
 (given id or null), ``_n`` (place of the element in its row, or null), ``_file``, ``_raw`` (only for refused rows),
-``_line``, ``_detail``, ``_reason`` (null for a good row), ``i_<column>`` (what the row says of its item).
+``_line``, ``_detail``, ``_reason`` (null for a good row), ``i_<column>`` (what the row says of its item, unless the
+event's column says just that).
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from footfall.events.cleaning import Cleaning
 from footfall.events.readers._base import Projection, Reader, lit, q
 from footfall.lake.engine import Engine, scan
 from footfall.lake.raw import RawFiles
+from footfall.lake.secrecy import LABELS, masked_line_sql, masked_sql
 
-SEPARATOR, NULL_MARK = chr(31), chr(30)
+SEPARATOR = chr(31)
 
 
 def stage_sql(reader: Reader, projection: Projection, cleaning: Cleaning, raw: RawFiles) -> str:
@@ -32,14 +35,15 @@ def stage_sql(reader: Reader, projection: Projection, cleaning: Cleaning, raw: R
     exploded = projection.explode is not None
     given = ", ".join(["*", *(f"{sql} AS _given_{name}" for name, sql in cleaning.ids.items())])
     texts = [f"{sql} AS t_{name}" for name, sql in cleaning.texts.items()]
-    items = [f"{sql} AS i_{name}" for name, sql in projection.items.items()]
+    own = {name: sql for name, sql in projection.items.items() if name not in said_by_event(projection)}
+    items = [f"{sql} AS i_{name}" for name, sql in own.items()]
     # Raw columns go along under names of their own, for the text of refused rows; those of good rows are never touched.
     along = [f"{q(c)} AS {q('r_' + c)}" for c in raw.columns]
     carried = ["_key", "_file", "_line", "_detail", "_bad", "_text", *(["_n"] if exploded else [])]
     first = ", ".join([*carried, *along, *texts, *items, f"{_properties(projection, raw)} AS properties"])
     columns = [c for c in cleaning.typed if c != "properties" and (c in CORE or cleaning.given(c))]
     second = ", ".join(["*", *(f'{cleaning.typed[c]} AS "{c}"' for c in columns)])
-    shown = [f'"{c}"' for c in columns] + [f"i_{name}" for name in projection.items]
+    shown = [f'"{c}"' for c in columns] + [f"i_{name}" for name in own]
     shown += ["_file", "_line", "_detail", "_reason", *(["_n"] if exploded else [])]
     shown += ["properties"] if has_properties(projection, raw) else []
     if "event_id" in cleaning.texts:
@@ -48,7 +52,7 @@ def stage_sql(reader: Reader, projection: Projection, cleaning: Cleaning, raw: R
         shown.append("CASE WHEN t_event_id IS NULL THEN _key ELSE md5_number('id:' || t_event_id) END AS _key")
     else:
         shown += ["NULL::VARCHAR AS _id", "_key"]
-    shown.append(f"CASE WHEN _reason IS NOT NULL THEN {_masked(_raw(raw), cleaning)} END AS _raw")
+    shown.append(f"CASE WHEN _reason IS NOT NULL THEN {_raw(raw, cleaning)} END AS _raw")
     return (
         f"SELECT {', '.join(shown)} FROM (SELECT *, coalesce(_bad, {cleaning.reason}) AS _reason FROM "
         f"(SELECT {second} FROM (SELECT {first} FROM (SELECT {given} FROM ({_keyed(reader, projection, raw)})))))"
@@ -61,6 +65,11 @@ CORE: Final = (
 """Columns that ``staged`` always has; the others only where the source gives them."""
 
 
+def said_by_event(projection: Projection) -> list[str]:
+    """Return the columns of the item that say what the event's column of that name says; they are not staged twice."""
+    return [c for c, sql in projection.items.items() if c in ("item_id", "price") and sql == projection.event.get(c)]
+
+
 def has_properties(projection: Projection, raw: RawFiles) -> bool:
     """Tell whether rows of this source can have properties."""
     return raw.format == "jsonl" or bool(projection.rest) or projection.properties is not None
@@ -69,10 +78,9 @@ def has_properties(projection: Projection, raw: RawFiles) -> bool:
 def _keyed(reader: Reader, projection: Projection, raw: RawFiles) -> str:
     """Give each raw row its key, and one row per element where the source packs several events into one."""
     # Sorted by name, so that a file with its columns in another order has the same keys.
-    parts = [f"coalesce({q(c)}, {lit(NULL_MARK)})" for c in sorted(raw.columns)]
-    whole = (
-        "_text" if raw.format == "jsonl" else f"concat_ws({lit(SEPARATOR)}, {', '.join([lit(reader.name), *parts])})"
-    )
+    # Nothing and an empty text are one; concat takes them so, and is cheaper than asking first.
+    parts = [f", {lit(SEPARATOR)}, {q(c)}" for c in sorted(raw.columns)]
+    whole = "_text" if raw.format == "jsonl" else f"concat({lit(reader.name)}{''.join(parts)})"
     keyed = f"SELECT *, md5_number({whole}) AS _key FROM ({{relation}})"
     keyed = _prepared(keyed, projection.prepare)
     if projection.explode is None:
@@ -121,21 +129,18 @@ def _json_text(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _raw(raw: RawFiles) -> str:
-    if raw.format == "jsonl":
-        return "_text"
-    pairs = ", ".join(f"{q(c)} := {q('r_' + c)}" for c in raw.columns)
-    return f"coalesce(_text, CAST(to_json(struct_pack({pairs})) AS VARCHAR))"
-
-
-def _masked(sql: str, cleaning: Cleaning) -> str:
+def _raw(raw: RawFiles, cleaning: Cleaning) -> str:
     """Build the SQL of a refused row's text; addresses and agents stay out of it, as they do everywhere at rest."""
-    for column, name in (("ip", "(ip)"), ("user_agent", "(user agent)")):
-        if column in cleaning.texts:
-            sql = f"replace({sql}, coalesce(t_{column}, chr(0)), {lit(name)})"
-    if "ip" in cleaning.texts:
-        sql = f"regexp_replace({sql}, '\\b\\d{{1,3}}(\\.\\d{{1,3}}){{3}}\\b', '(ip)', 'g')"
-    return sql
+    hidden = [name for name in LABELS if name in cleaning.texts]
+    line = masked_line_sql(masked_sql("_text", hidden)) if hidden else "_text"
+    if raw.format == "jsonl":
+        # Written anew, a text has one spelling: \\u00fc is the letter, \\/ a plain slash.
+        whole = (
+            "CASE WHEN contains(_text, chr(92)) THEN coalesce(TRY(CAST(json(_text) AS VARCHAR)), _text) ELSE _text END"
+        )
+        return f"CASE WHEN _bad IS NULL THEN {masked_sql(whole, hidden)} ELSE {line} END" if hidden else "_text"
+    pairs = ", ".join(f"{q(c)} := {masked_sql(q('r_' + c), hidden)}" for c in raw.columns)
+    return f"coalesce({line}, CAST(to_json(struct_pack({pairs})) AS VARCHAR))"
 
 
 def number_identical(engine: Engine, *, exploded: bool) -> None:
@@ -147,15 +152,23 @@ def number_identical(engine: Engine, *, exploded: bool) -> None:
         engine: Holds ``staged``.
         exploded: Whether one raw row gave several staged ones.
     """
-    key = "_key, _n" if exploded else "_key"
-    engine.run(
-        f"CREATE OR REPLACE TEMP TABLE twins AS SELECT rowid AS r, row_number() OVER (PARTITION BY {key}, _file "
-        f"ORDER BY rowid) AS k FROM staged WHERE _id IS NULL AND _key IN "
-        f"(SELECT _key FROM staged WHERE _id IS NULL GROUP BY {key} HAVING count(*) > 1)"
-    )
+    _place_twins(engine, ["_key", *(["_n"] if exploded else []), "_file"], "_id IS NULL")
     engine.run(
         "UPDATE staged SET _key = md5_number(concat_ws('#', CAST(_key AS VARCHAR), k)) FROM twins "
         "WHERE staged.rowid = twins.r AND k > 1"
+    )
+
+
+def _place_twins(engine: Engine, key: Sequence[str], condition: str) -> None:
+    """Make ``twins`` (row ``r``, place ``k`` from 1): the rows that have a key in common, in the order of the file."""
+    # Sorting their hashes finds the few that may be twins at half the price of grouping all keys.
+    hashes = np.sort(engine.arrow(f"SELECT hash({', '.join(key)}) AS h FROM staged WHERE {condition}")["h"].to_numpy())
+    several = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+    engine.load("several", pa.table({"h": pa.array(several)}))
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE twins AS SELECT r, row_number() OVER (PARTITION BY {', '.join(key)} ORDER BY r) "
+        f"AS k FROM (SELECT rowid AS r, {', '.join(key)} FROM staged WHERE {condition} "
+        f"AND hash({', '.join(key)}) IN (SELECT h FROM several))"
     )
 
 
@@ -167,13 +180,8 @@ def find_duplicates(engine: Engine, lake_files: Sequence[str], *, exploded: bool
         lake_files: Files of ``events`` that may hold the same events.
         exploded: Whether one raw row gave several staged ones.
     """
-    key = "_key, _n" if exploded else "_key"
-    engine.run("CREATE OR REPLACE TEMP TABLE dropped (r BIGINT, why VARCHAR)")
-    engine.run(
-        f"INSERT INTO dropped WITH twice AS (SELECT {key}, min(rowid) AS first FROM staged WHERE _reason IS NULL "
-        f"GROUP BY {key} HAVING count(*) > 1) SELECT s.rowid, 'identical' FROM staged s JOIN twice USING ({key}) "
-        "WHERE s._reason IS NULL AND s.rowid <> first"
-    )
+    _place_twins(engine, ["_key", *(["_n"] if exploded else [])], "_reason IS NULL")
+    engine.run("CREATE OR REPLACE TEMP TABLE dropped AS SELECT r, 'identical' AS why FROM twins WHERE k > 1")
     if lake_files:
         have = scan("events", lake_files, columns="event_id")
         engine.run(
@@ -222,7 +230,7 @@ def find_resent(engine: Engine, packed_sources: Sequence[str], *, exploded: bool
     )
 
 
-BASE_ID: Final = "coalesce(_id, lower(to_hex(_key)))"
+BASE_ID: Final = "coalesce(_id, to_hex(_key))"
 """A staged row's event id, without the place of its element."""
 
 

@@ -146,10 +146,10 @@ class Tables:
         home = self.root / name
         if files or removed:
             now_ms = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
-            actions: list[AddAction | RemoveAction] = [f.action(home) for f in files]
-            actions += [RemoveAction(Path(path).name, True, now_ms) for path in removed]
             properties = deltalake.CommitProperties(custom_metadata=dict(metadata or {}))
             try:
+                actions: list[AddAction | RemoveAction] = [f.action(home) for f in files]
+                actions += [RemoveAction(Path(path).name, True, now_ms) for path in removed]
                 for file in files:
                     _flush(file.path)
                 _flush(home)

@@ -82,29 +82,22 @@ class Tally:
                 moments = [m for m in (sums.last_us, row["last_us"]) if m is not None]
                 sums.last_us = max(moments, default=None)
         ids = _IDS | ({"items": "nullif(trim(i_item_id), '')"} if catalogue else {})
-        distinct_read, distinct_kept = self._distinct(ids, kept, all_kept=all_kept)
+        distinct_read, distinct_kept = self._distinct(ids, kept)
         return _totals(self._read, distinct_read), _totals(self._accepted, distinct_kept)
 
-    def _distinct(self, ids: Mapping[str, str], kept: str, *, all_kept: bool) -> tuple[dict[str, int], dict[str, int]]:
-        if not self._several:
-            counts = ", ".join(f"count(DISTINCT {e})" for e in ids.values())
-            read = self._run.row(f"SELECT {counts} FROM staged")
-            accepted = read if all_kept else self._run.row(f"SELECT {counts} FROM staged WHERE {kept}")
-            return _named(read), _named(accepted)
-        read_counts, kept_counts = [], []
+    def _distinct(self, ids: Mapping[str, str], kept: str) -> tuple[dict[str, int], dict[str, int]]:
+        read, accepted = {}, {}
         for name, expression in ids.items():
-            self._run.run(
-                f"CREATE OR REPLACE TEMP TABLE seen_{name} AS SELECT id, bool_or(kept) AS kept FROM (FROM seen_{name} "
-                f"UNION ALL SELECT {expression} AS id, {kept} AS kept FROM staged WHERE id IS NOT NULL) GROUP BY id"
-            )
-            n, n_kept = self._run.row(f"SELECT count(*), count(*) FILTER (kept) FROM seen_{name}")
-            read_counts.append(n)
-            kept_counts.append(n_kept)
-        return _named(tuple(read_counts)), _named(tuple(kept_counts))
-
-
-def _named(counts: tuple[object, ...]) -> dict[str, int]:
-    return {name: int(str(n)) for name, n in zip(_IDS, counts, strict=True)}
+            rows = f"SELECT {expression} AS id, {kept} AS kept FROM staged"
+            if self._several:
+                seen = f"FROM (FROM seen_{name} UNION ALL {rows}) WHERE id IS NOT NULL GROUP BY id"
+                self._run.run(f"CREATE OR REPLACE TEMP TABLE seen_{name} AS SELECT id, bool_or(kept) AS kept {seen}")
+                counted = f"seen_{name}"
+            else:
+                counted = f"(SELECT bool_or(kept) AS kept FROM ({rows}) WHERE id IS NOT NULL GROUP BY id)"
+            counts = self._run.row(f"SELECT count(*), count(*) FILTER (kept) FROM {counted}")
+            read[name], accepted[name] = (int(str(n)) for n in counts)
+        return read, accepted
 
 
 def _totals(sums: _Sums, distinct: dict[str, int]) -> Totals:

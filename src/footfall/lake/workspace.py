@@ -7,12 +7,13 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from footfall.config import FILE, TEMPLATE, load
+from footfall.config import FILE, TEMPLATE, checked, load
 from footfall.errors import WorkspaceError
 from footfall.lake.engine import Engine, engine
 from footfall.lake.tables import Tables
@@ -68,7 +69,14 @@ class Workspace:
 
         Raises:
             WorkspaceError: The folder holds something already.
+            ConfigError: The currency or the zone cannot be used; nothing is made.
         """
+        # Before anything is written: a folder with settings that cannot be used could be neither opened nor made anew.
+        checked("currency", currency, str(path))
+        checked("timezone", timezone, str(path))
+        whole = path.absolute()
+        if re.search(r"%[0-9a-fA-F]{2}", str(whole)):
+            raise WorkspaceError(f"{whole} cannot be a workspace: Delta Lake takes the % for a code; rename it")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             what = "is a workspace already" if (path / FILE).exists() else "exists and is not empty"
             raise WorkspaceError(f"{path} {what}; give a folder that does not exist or is empty")

@@ -24,7 +24,11 @@ from footfall.lake.tally import Tally
 from footfall.lake.workspace import Erased, Workspace
 from footfall.schema import EVENT_COLUMNS
 
-PARQUET: Final = "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
+PARQUET: Final = (
+    "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880, "
+    "DICTIONARY_SIZE_LIMIT 4096)"
+)
+"""A dictionary is tried for every column of text, and larger ones cost more to build than they save on disk."""
 
 
 class Writer:
