@@ -150,9 +150,9 @@ class Partial:
         without_source: Events without a session id of the source.
     """
 
-    group: Int64
+    group: npt.NDArray[np.int32]
     duration_us: Int64
-    events: Int64
+    events: npt.NDArray[np.int32]
     flags: UInt8
     users: int
     without_source: int
@@ -174,7 +174,9 @@ def partial(part: Partition, spec: SessionsSpec, roles: Int64, calendar: Calenda
         kernels.mark_new_users(facts.cut.user_sessions, shifted, np.full(int(shifted.max()) + 1, -1), facts.flags)
     lacking = part.n_events - int(np.count_nonzero(part.column("source_session"))) if spec.rule.source else 0
     alive = int(np.count_nonzero(np.diff(facts.cut.user_sessions)))
-    return Partial(group, facts.last_us - facts.first_us, np.diff(facts.cut.starts), facts.flags, alive, lacking)
+    # Half the width where half is enough: of a large log, the sessions of all partitions stand side by side in the end.
+    events = np.diff(facts.cut.starts).astype(np.int32)
+    return Partial(group.astype(np.int32), facts.last_us - facts.first_us, events, facts.flags, alive, lacking)
 
 
 def merge(partials: Sequence[Partial], spec: SessionsSpec, calendar: Calendar) -> SessionsResult:
@@ -212,7 +214,7 @@ def merge(partials: Sequence[Partial], spec: SessionsSpec, calendar: Calendar) -
     )
 
 
-def _by_group(group: Int64) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _by_group(group: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return where each group begins in the order (and its end), and the order: by group, then as it stands."""
     if not len(group):
         return np.zeros(1, np.intp), np.empty(0, np.intp)
@@ -223,7 +225,7 @@ def _by_group(group: Int64) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
     return np.concatenate(([0], np.cumsum(sizes[sizes > 0]))), order
 
 
-def _measures(duration_us: Int64, events: Int64, flags: UInt8, users: int) -> Measures:
+def _measures(duration_us: Int64, events: npt.NDArray[np.int32], flags: UInt8, users: int) -> Measures:
     n = len(flags)
     if not n:
         return Measures(0, users, 0, *[None] * 11)
@@ -249,7 +251,7 @@ def _measures(duration_us: Int64, events: Int64, flags: UInt8, users: int) -> Me
     )
 
 
-def _median_of_small(numbers: Int64) -> float:
+def _median_of_small(numbers: npt.NDArray[np.int32]) -> float:
     """Return the median of non-negative numbers, of which few are large: counted, which costs less than to sort."""
     below = np.cumsum(np.bincount(numbers))
     low, high = np.searchsorted(below, [(len(numbers) - 1) // 2, len(numbers) // 2], side="right")

@@ -83,7 +83,8 @@ class ColumnQuality:
             return "-" if self.longest is None else f"{self.shortest} to {self.longest} characters"
         if self.kind == "time":
             return "-" if self.first is None else f"{self.first[:19]}Z to {(self.last or '')[:19]}Z"
-        return "-" if self.low is None else f"{format_cell(self.low)} to {format_cell(self.high)}"
+        ends = [int(v) if v is not None and float(v).is_integer() else v for v in (self.low, self.high)]
+        return "-" if self.low is None else f"{format_cell(ends[0])} to {format_cell(ends[1])}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -123,7 +123,8 @@ def ranges(run: Engine, present: Sequence[str]) -> Row:
         measured = f"CAST({measured} AS DOUBLE)" if kind not in {TEXT, TIME} else measured
         shown += [f'min({measured}) AS "l:{name}"', f'max({measured}) AS "h:{name}"']
         if name in ESTIMATED:
-            shown.append(f'approx_count_distinct({column}) AS "d:{name}"')
+            # An estimate may lie above what is possible.
+            shown.append(f'least(approx_count_distinct({column}), count({column})) AS "d:{name}"')
     return fetch(run, f"SELECT {', '.join(shown)} FROM events")[0]
 
 
