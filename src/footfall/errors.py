@@ -7,6 +7,7 @@ FootfallError
 │   ├── ConditionError             a --where or a funnel step that cannot be read
 │   └── WorkspaceError             no workspace here, or one that is not ours
 ├── LakeError (RuntimeError)       the tables on disk cannot be read or written
+├── TrainingError (RuntimeError)    a run cannot begin or go on; the last good state is kept
 ├── StaleHistoriesError (RuntimeError)   the compiled columns do not belong to this lake version
 └── MissingDependencyError (ImportError) an optional package is absent; the message has the install line
 
@@ -45,6 +46,10 @@ class WorkspaceError(InputError):
 
 class LakeError(FootfallError, RuntimeError):
     """The tables on disk cannot be read or written."""
+
+
+class TrainingError(FootfallError, RuntimeError):
+    """A training run cannot begin or go on; the last good state is kept."""
 
 
 class StaleHistoriesError(FootfallError, RuntimeError):

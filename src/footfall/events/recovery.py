@@ -257,7 +257,7 @@ def locate(file: SourceFile, starts: Sequence[int]) -> list[tuple[int, bytes]]:
             found.append((ends + _count_ends(buffer, place) + 1, buffer[place : end.start() if end else len(buffer)]))
             waiting.popleft()
         gone = min(waiting[0] - base, len(buffer)) if waiting else len(buffer)
-        gone -= (buffer[gone - 1 : gone] == b"\r")  # its \n may follow
+        gone -= buffer[gone - 1 : gone] == b"\r"  # its \n may follow
         ends += _count_ends(buffer, gone)
         base, buffer = base + gone, buffer[gone:]
     return found

@@ -1,0 +1,1 @@
+"""Time splits, ranking metrics, intervals and leaderboards; NumPy only."""

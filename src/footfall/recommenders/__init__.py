@@ -1,0 +1,1 @@
+"""Recommenders: one file per family, behind one protocol."""

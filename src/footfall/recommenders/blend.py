@@ -1,0 +1,170 @@
+"""Blend: a weighted sum of other recommenders' scores, each first put on one scale."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from footfall.errors import InputError
+from footfall.evaluation.cases import Cases
+from footfall.histories.columns import FIRST_CODE
+from footfall.histories.sequences import Sequences
+from footfall.recommenders._base import Recommender, Scores
+from footfall.recommenders._learnt import check_codes, read_settings, require, write_settings
+from footfall.recommenders.markov import Markov
+from footfall.recommenders.neighbours import Neighbours
+
+Metric = Callable[[Scores, Cases], npt.NDArray[np.float64]]
+"""Takes scores, float32 [cases, n_codes], and their cases; returns what each case's are worth, float64 [cases],
+higher being better. Leaving out seen items is the metric's own affair, as the cases say."""
+
+
+@dataclasses.dataclass
+class Blend(Recommender):
+    """A weighted sum of standardised scores.
+
+    For each history and member, the mean of its finite scores of items that can be shown is taken off, and what is
+    left is divided by their standard deviation (the zero-mean, unit-variance score fusion of Montague and Aslam 2001);
+    where all are equal, all become 0. An item that any member with a weight scores -inf is -inf.
+
+    Attributes:
+        members: Recommenders; ``fit`` fits each of them.
+        weights: One for each, none negative, some positive; equal ones without it.
+    """
+
+    name: ClassVar[str] = "blend"
+    title: ClassVar[str] = "weighted sum of other recommenders"
+
+    members: tuple[Recommender, ...] = dataclasses.field(default_factory=lambda: (Markov(), Neighbours()))
+    weights: tuple[float, ...] = ()
+    _n_codes: int | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        require(self, "members", "at least one recommender", holds=len(self.members) > 0)
+        self.weights = tuple(self.weights) or (1 / len(self.members),) * len(self.members)
+        fits = len(self.weights) == len(self.members) and min(self.weights) >= 0 and max(self.weights) > 0
+        require(self, "weights", f"{len(self.members)} numbers from 0, not all 0", holds=fits)
+
+    def fit(self, train: Sequences, *, seed: int = 0) -> Self:
+        """Fit every member; the arguments are those of the protocol."""
+        for member in self.members:
+            member.fit(train, seed=seed)
+        self._n_codes = train.n_codes
+        return self
+
+    def scores(self, histories: Sequences) -> Scores:
+        """Return the score of every item for every history, as the protocol says.
+
+        Raises:
+            InputError: A member has learnt nothing yet, or the histories are coded by another vocabulary.
+        """
+        check_codes(self, self._n_codes, histories)
+        used = [(m, w) for m, w in zip(self.members, self.weights, strict=True) if w > 0]
+        return _weighted([standardised(m.scores(histories)) for m, _ in used], [w for _, w in used])
+
+    def tuned(self, cases: Cases, metric: Metric, *, steps: int = 10, batch: int = 512) -> Self:
+        """Return the same fitted members under the weights that are best on validation cases.
+
+        All weights that are multiples of ``1 / steps`` and sum to 1 are tried; members score each case once. Of equally
+        good weights, those that stand more on the earlier members are taken.
+
+        Args:
+            cases: Of a time after training and before what is judged later.
+            metric: What is to be high on the average over cases.
+            steps: Fineness of the grid.
+            batch: Cases scored at once.
+
+        Raises:
+            InputError: There are no cases, or a member has learnt nothing yet.
+        """
+        check_codes(self, self._n_codes, cases.histories)
+        if not len(cases):
+            raise InputError("weights of a blend cannot be chosen without cases; give validation cases")
+        grid = list(_grid(len(self.members), steps))
+        totals = np.zeros(len(grid))
+        for begin in range(0, len(cases), batch):
+            some = cases.take(np.arange(begin, min(begin + batch, len(cases))))
+            parts = [standardised(member.scores(some.histories)) for member in self.members]
+            for number, weights in enumerate(grid):
+                used = [(p, w) for p, w in zip(parts, weights, strict=True) if w > 0]
+                totals[number] += np.sum(metric(_weighted([p for p, _ in used], [w for _, w in used]), some))
+        found = copy.copy(self)
+        found.weights = grid[int(np.argmax(totals))]
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the members into folders of their own, and the weights.
+
+        Args:
+            folder: An existing, empty folder.
+
+        Raises:
+            InputError: Nothing was learnt yet.
+        """
+        if self._n_codes is None:
+            raise InputError(f"recommender {self.name!r} has learnt nothing yet; call fit() or load() first")
+        for number, member in enumerate(self.members):
+            home = folder / str(number)
+            home.mkdir()
+            member.save(home)
+        content: dict[str, Any] = {"n_codes": self._n_codes, "weights": self.weights}
+        write_settings(folder, self.name, {**content, "members": [member.name for member in self.members]})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Args:
+            folder: Where ``save`` wrote it.
+
+        Raises:
+            InputError: There is nothing, or another family's, or a member's family is not installed.
+        """
+        from footfall.recommenders._registry import by_name  # it imports every family, so this one as well
+
+        kept = read_settings(folder, cls.name)
+        members = tuple(by_name(name).load(folder / str(number)) for number, name in enumerate(kept["members"]))
+        found = cls(members, tuple(kept["weights"]))
+        found._n_codes = kept["n_codes"]
+        return found
+
+
+def standardised(scores: Scores) -> Scores:
+    """Return each row's scores less their mean, divided by their standard deviation; 0 where all are equal.
+
+    Args:
+        scores: float32 [histories, n_codes]. What is -inf stays so, and counts for nothing.
+    """
+    result: Scores = np.full(scores.shape, -np.inf, np.float32)
+    for row, values in enumerate(scores[:, FIRST_CODE:]):
+        finite = np.isfinite(values)
+        if not finite.any():
+            continue
+        known = values[finite].astype(np.float64)
+        known -= known.mean()
+        deviation = known.std()
+        flat = known.max() - known.min() <= 1e-6 * np.abs(values[finite]).max()  # nothing but rounding
+        result[row, FIRST_CODE:][finite] = 0 if flat else known / deviation
+    return result
+
+
+def _weighted(parts: list[Scores], weights: list[float]) -> Scores:
+    result = parts[0] * np.float32(weights[0])
+    for part, weight in zip(parts[1:], weights[1:], strict=True):
+        result += part * np.float32(weight)
+    return result
+
+
+def _grid(n_members: int, steps: int) -> Iterator[tuple[float, ...]]:
+    """Yield all weights that are multiples of 1 / steps and sum to 1, the first member's largest first."""
+    for bars in reversed(list(itertools.combinations(range(steps + n_members - 1), n_members - 1))):
+        ends = (-1, *bars, steps + n_members - 1)
+        yield tuple((b - a - 1) / steps for a, b in itertools.pairwise(ends))

@@ -1,0 +1,1 @@
+"""Training: objectives, packing, loop, schedules and the record of every run."""

@@ -1,0 +1,320 @@
+"""The training loop: batches in a seeded order, one step each, a look at the metric now and then, the best kept."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - what everybody calls it
+
+from footfall.errors import TrainingError
+from footfall.histories.columns import FIRST_CODE
+from footfall.model.behaviour import BehaviourModel
+from footfall.training import objectives
+from footfall.training.packing import Tokens, shuffled, windows
+from footfall.training.state import load_state, optimiser_tensors, restore_optimiser, save_state
+
+FULL_SOFTMAX_ITEMS = 20_000
+"""Up to so many items the softmax is over all of them; beyond, over some that are drawn."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained.
+
+    Attributes:
+        epochs: Most passes over the log.
+        tokens: Events per step, about.
+        learning_rate: Peak rate; that of the model's size without it.
+        warmup_steps: Steps over which the rate rises.
+        final_rate: Share of the peak rate at the last epoch; it falls along a cosine.
+        weight_decay: Of AdamW.
+        negatives: Items drawn per step; 0 for the softmax over all items; None lets the size of the catalogue decide.
+        smoothing: Label smoothing, where items are drawn.
+        averaging: Decay per step of the moving average of the weights, which is what is judged and kept; 0 for none.
+        type_weight: Weight of the next type's loss; 0 leaves it out.
+        gap_weight: Weight of the next gap's loss; 0 leaves it out.
+        every: Epochs between two looks at the metric.
+        patience: Looks without a better metric until the run stops.
+        save_s: Seconds between two states kept on disk.
+        seed: Of everything that is random.
+        half: Whether products over all items are in bfloat16; None asks the processor.
+    """
+
+    epochs: int = 60
+    tokens: int = 1024
+    learning_rate: float | None = None
+    warmup_steps: int = 100
+    final_rate: float = 0.05
+    weight_decay: float = 0.0
+    negatives: int | None = None
+    smoothing: float = 0.0
+    averaging: float = 0.0
+    type_weight: float = 0.1
+    gap_weight: float = 0.05
+    every: int = 2
+    patience: int = 8
+    save_s: float = 60.0
+    seed: int = 0
+    half: bool | None = None
+
+    def drawn(self, n_items: int) -> int:
+        """Return how many items are drawn per step for a catalogue of this size; 0 for the softmax over all."""
+        if self.negatives is None:
+            return 0 if n_items <= FULL_SOFTMAX_ITEMS else 4096
+        return min(self.negatives, n_items)
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What a run had reached when it looked.
+
+    Attributes:
+        epoch: Epochs done.
+        loss: Mean loss over the epoch.
+        metric: What the metric said; NaN without one.
+        cpu_s: Processor time so far, without the looks, seconds.
+        events: Events trained on so far.
+    """
+
+    epoch: int
+    loss: float
+    metric: float
+    cpu_s: float
+    events: int
+
+
+Metric = Callable[[BehaviourModel], float]
+Watch = Callable[[int, int, float, float], None]
+"""Told of every step: events of this epoch done, and all; loss; best metric so far."""
+
+
+def processor_has_half() -> bool:
+    """Tell whether products in bfloat16 are quicker on this machine's processor than in float32."""
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and any(name in flags.read_text() for name in ("amx_bf16", "avx512_bf16"))
+
+
+class Run:
+    """One training run, which can be stopped anywhere and gone on with."""
+
+    def __init__(
+        self, model: BehaviourModel, tokens: Tokens, settings: TrainingSettings, folder: Path | None = None
+    ) -> None:
+        """Make ready; a state in the folder is gone on with.
+
+        Args:
+            model: What is trained, in place; its item table is sparse where items are drawn.
+            tokens: The log.
+            settings: How.
+            folder: Where states are kept; nowhere without it.
+        """
+        self.model, self.tokens, self.settings, self.folder = model, tokens, settings, folder
+        self.negatives = settings.drawn(model.config.n_codes - FIRST_CODE)
+        self.half = processor_has_half() if settings.half is None else settings.half
+        self.starts, self.lengths = windows(tokens.sequences.offsets, model.config.size.context)
+        if not len(self.starts):
+            raise TrainingError(
+                "there is nothing to learn from: no history has two events; read a longer log (footfall ingest)"
+            )
+        self.epoch = self.step = self.steps = self.events = self.stale = 0
+        self.loss_sum = self.loss_n = self.cpu_s = 0.0
+        self.looks: list[Look] = []
+        self.best = -math.inf
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.average = {n: p.detach().clone() for n, p in model.named_parameters()} if settings.averaging else {}
+        torch.manual_seed(settings.seed)
+        self._make_optimisers()
+        self._restore()
+
+    def _make_optimisers(self) -> None:
+        rate, decay = self.rate, self.settings.weight_decay
+        sparse = [self.model.items.own.weight] if self.model.items.own.sparse else []
+        dense = [p for p in self.model.parameters() if all(p is not s for s in sparse)]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(dense, lr=rate, weight_decay=decay, betas=(0.9, 0.98))
+        ]
+        if sparse:
+            self.optimisers.append(torch.optim.SparseAdam(sparse, lr=rate, betas=(0.9, 0.98)))
+
+    @property
+    def rate(self) -> float:
+        """The peak learning rate."""
+        return self.settings.learning_rate or self.model.config.size.learning_rate
+
+    def go(self, metric: Metric | None = None, watch: Watch | None = None) -> list[Look]:
+        """Train until the epochs are over or the metric has stopped rising; the best weights are left in the model.
+
+        Args:
+            metric: Larger is better; worked out with the averaged weights where there are such.
+            watch: Told of every step.
+
+        Returns:
+            What was seen on the way.
+
+        Raises:
+            TrainingError: The loss is no number any more.
+        """
+        saved = time.monotonic()
+        while self.epoch < self.settings.epochs and self.stale < self.settings.patience:
+            for number, groups in enumerate(self._batches()):
+                if number < self.step:
+                    continue  # done before the run was stopped
+                self._step(groups)
+                if watch is not None:
+                    watch(int(self.loss_n), int(self.lengths.sum()), self.loss_sum / max(self.loss_n, 1), self.best)
+                if self.folder is not None and time.monotonic() - saved >= self.settings.save_s:
+                    self._save()
+                    saved = time.monotonic()
+            self._end_epoch(metric)
+            if self.folder is not None:
+                self._save()
+        if self.best_weights:
+            self.model.load_state_dict(self.best_weights)
+        elif self.average:
+            self._load(self.average)
+        self.model.eval()
+        return self.looks
+
+    def _batches(self) -> Iterator[list[Any]]:
+        rng = np.random.default_rng((self.settings.seed, self.epoch))
+        return shuffled(self.starts, self.lengths, self.settings.tokens, rng)
+
+    def _step(self, groups: list[Any]) -> None:
+        began = time.process_time()
+        self.model.train()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.rate * self._share()
+        loss, n = self._loss(groups)
+        if not torch.isfinite(loss.detach()):
+            kept = f" in {self.folder}" if self.folder else ""
+            raise TrainingError(
+                f"the loss is {float(loss.detach())} in step {self.step} of epoch {self.epoch} "
+                f"(seed {self.settings.seed}); the "
+                f"last good state is kept{kept}; train with a lower learning rate"
+            )
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser in self.optimisers:
+            optimiser.step()
+        if self.average:
+            decay = min(self.settings.averaging, (1 + self.steps) / (10 + self.steps))
+            with torch.no_grad():
+                for name, value in self.model.named_parameters():
+                    self.average[name].lerp_(value, 1 - decay)
+        self.step, self.steps, self.events = self.step + 1, self.steps + 1, self.events + n
+        self.loss_sum, self.loss_n = self.loss_sum + float(loss.detach()) * n, self.loss_n + n
+        self.cpu_s += time.process_time() - began
+
+    def _share(self) -> float:
+        done = min(1.0, (self.epoch + self.loss_n / max(int(self.lengths.sum()), 1)) / self.settings.epochs)
+        low = self.settings.final_rate
+        return min(1.0, (self.steps + 1) / self.settings.warmup_steps) * (
+            low + (1 - low) * (1 + math.cos(math.pi * done)) / 2
+        )
+
+    def _loss(self, groups: list[Any]) -> tuple[torch.Tensor, int]:
+        batch, at = self.tokens.batch(groups)
+        device = self.model.items.own.weight.device
+        states = self.model(batch.to(device))
+        following = at + 1
+        sequences, settings = self.tokens.sequences, self.settings
+        real = torch.from_numpy(np.flatnonzero(self.tokens.is_target[following])).to(device)
+        items = torch.from_numpy(sequences.item[following].astype(np.int64)).to(device)
+        total = states.sum() * 0.0
+        if len(real):
+            total = total + objectives.next_item(
+                self.model, states[real], items[real],
+                negatives=self.negatives, half=self.half, smoothing=settings.smoothing,
+            )  # fmt: skip
+        if self.model.to_type is not None and settings.type_weight and sequences.event_type is not None:
+            kinds = torch.from_numpy(sequences.event_type[following].astype(np.int64)).to(device)
+            total = total + settings.type_weight * F.cross_entropy(self.model.to_type(states), kinds)
+        if self.model.to_gap is not None and settings.gap_weight and self.tokens.gaps is not None:
+            gaps = torch.from_numpy(self.tokens.gaps[following]).to(device)
+            total = total + settings.gap_weight * F.cross_entropy(self.model.to_gap(states), gaps)
+        return total, len(at)
+
+    def _end_epoch(self, metric: Metric | None) -> None:
+        self.epoch, self.step = self.epoch + 1, 0
+        loss = self.loss_sum / max(self.loss_n, 1)
+        self.loss_sum = self.loss_n = 0.0
+        found = math.nan
+        if metric is not None and (self.epoch % self.settings.every == 0 or self.epoch == self.settings.epochs):
+            with self._averaged():
+                self.model.eval()
+                found = metric(self.model)
+                if found > self.best:
+                    self.best, self.stale = found, 0
+                    self.best_weights = {n: v.detach().clone() for n, v in self.model.state_dict().items()}
+                else:
+                    self.stale += 1
+        self.looks.append(Look(self.epoch, loss, found, self.cpu_s, self.events))
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        if not self.average:
+            yield
+            return
+        own = {name: value.detach().clone() for name, value in self.model.named_parameters()}
+        self._load(self.average)
+        try:
+            yield
+        finally:
+            self._load(own)
+
+    def _load(self, weights: dict[str, torch.Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self.model.named_parameters():
+                value.copy_(weights[name])
+
+    def _save(self) -> None:
+        assert self.folder is not None  # noqa: S101 - the caller has looked
+        if not all(torch.isfinite(p).all() for p in self.model.parameters()):
+            return  # the next step will say so; the state before it is the last good one
+        tensors = {f"model.{n}": v for n, v in self.model.state_dict().items()}
+        tensors |= {f"average.{n}": v for n, v in self.average.items()}
+        tensors |= {f"best.{n}": v for n, v in self.best_weights.items()}
+        for i, optimiser in enumerate(self.optimisers):
+            tensors |= optimiser_tensors(optimiser, f"optimiser.{i}.")
+        tensors["random"] = torch.get_rng_state()
+        about = {name: getattr(self, name) for name in _COUNTERS} | {
+            "looks": [dataclasses.asdict(look) for look in self.looks],
+            "settings": dataclasses.asdict(self.settings),
+            "config": self.model.config.to_dict(),
+        }
+        save_state(self.folder, tensors, about)
+
+    def _restore(self) -> None:
+        kept = None if self.folder is None else load_state(self.folder)
+        if kept is None:
+            return
+        tensors, about = kept
+        if about["settings"] != dataclasses.asdict(self.settings) or about["config"] != self.model.config.to_dict():
+            raise TrainingError(
+                f"{self.folder} holds a run with other settings; go on with those, or train into another folder"
+            )
+        self.model.load_state_dict(_under(tensors, "model."))
+        self.average, self.best_weights = _under(tensors, "average."), _under(tensors, "best.")
+        for i, optimiser in enumerate(self.optimisers):
+            restore_optimiser(optimiser, tensors, f"optimiser.{i}.")
+        for name in _COUNTERS:
+            setattr(self, name, about[name])
+        self.looks = [Look(**look) for look in about["looks"]]
+        torch.set_rng_state(tensors["random"])
+
+
+_COUNTERS = ("epoch", "step", "steps", "events", "stale", "loss_sum", "loss_n", "cpu_s", "best")
+
+
+def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,188 @@
+"""Packing: histories are cut into windows, and windows of equal length share a batch, so that nothing is padded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from footfall.histories.columns import FIRST_CODE
+from footfall.histories.sequences import Sequences
+from footfall.model.batch import Batch
+from footfall.model.config import ModelConfig
+
+Int64 = npt.NDArray[np.int64]
+
+N_GAPS = 32
+"""Bands of the time between two events: 0 for none, then doubling from one second on."""
+
+
+def gap_bands(timestamp_us: Int64, offsets: Int64) -> npt.NDArray[np.int64]:
+    """Return the band of the time since the event before, int64 [events]; 0 for the first of a sequence.
+
+    Band ``b`` holds 2^(b-1) - 1 up to below 2^b - 1 seconds.
+
+    Args:
+        timestamp_us: UTC microseconds, ascending within a sequence, int64 [events].
+        offsets: Where sequences begin, and the end, int64 [sequences + 1].
+    """
+    bands = np.zeros(len(timestamp_us), np.int64)
+    if len(timestamp_us) > 1:
+        apart_s = np.maximum(np.diff(timestamp_us), 0) / 1e6
+        bands[1:] = np.minimum(1 + np.floor(np.log2(apart_s + 1)), N_GAPS - 1)
+    firsts = offsets[:-1]
+    bands[firsts[firsts < len(bands)]] = 0
+    return bands
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """Everything the model reads of a log, event by event.
+
+    Attributes:
+        sequences: The events.
+        features: Codes of further features by name, int64 [events] each; those the model was built for.
+        gaps: Band of the time since the event before, int64 [events]; None where there are no times.
+        is_target: Whether an event's item is to be foretold, bool [events].
+    """
+
+    sequences: Sequences
+    features: dict[str, Int64]
+    gaps: Int64 | None
+    is_target: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, sequences: Sequences, config: ModelConfig, target_types: Sequence[int] | None = None) -> Tokens:
+        """Work out what a model reads of sequences.
+
+        Args:
+            sequences: The events.
+            config: What the model was built for.
+            target_types: Codes of the types whose items are to be foretold; all without it.
+        """
+        time = sequences.timestamp_us
+        gaps = None if time is None else gap_bands(time, sequences.offsets)
+        features = {name: np.zeros(0, np.int64) for name in config.features}
+        for name, n_codes in config.features.items():
+            if name == "gap" and gaps is not None:
+                features[name] = gaps
+            else:
+                codes = sequences.extra.get(name, np.zeros(sequences.n_events, np.int64)).astype(np.int64)
+                features[name] = np.where((codes < 0) | (codes >= n_codes), 0, codes)
+        is_target = sequences.item >= FIRST_CODE
+        if target_types is not None and sequences.event_type is not None:
+            is_target = is_target & np.isin(sequences.event_type, np.asarray(target_types))
+        return cls(sequences, features, gaps, is_target)
+
+    def batch(self, groups: Sequence[tuple[Int64, int]]) -> tuple[Batch, Int64]:
+        """Put rows of events together.
+
+        Args:
+            groups: Position of the first event of each row, int64 [rows]; and the length of all of them.
+
+        Returns:
+            The batch, and the position of each of its tokens, int64 [tokens].
+        """
+        at = np.concatenate([(starts[:, None] + np.arange(length)).ravel() for starts, length in groups])
+        sequences = self.sequences
+        time = None
+        if sequences.timestamp_us is not None:
+            firsts = np.concatenate([np.repeat(sequences.timestamp_us[starts], length) for starts, length in groups])
+            time = torch.from_numpy(((sequences.timestamp_us[at] - firsts) / 1e6).astype(np.float32))
+        kinds = None if sequences.event_type is None else torch.from_numpy(sequences.event_type[at].astype(np.int64))
+        return (
+            Batch(
+                groups=tuple((len(starts), length) for starts, length in groups),
+                item=torch.from_numpy(sequences.item[at].astype(np.int64)),
+                event_type=kinds,
+                features={name: torch.from_numpy(codes[at]) for name, codes in self.features.items()},
+                time_s=time,
+            ),
+            at,
+        )
+
+
+def windows(offsets: Int64, context: int) -> tuple[Int64, Int64]:
+    """Cut sequences into windows, from the end backwards, so that every event but the first is foretold once.
+
+    Args:
+        offsets: Where sequences begin, and the end, int64 [sequences + 1].
+        context: Most events that are read at once.
+
+    Returns:
+        Position of the first event of each window, and the number of events it reads, int64 [windows] each; the events
+        foretold are those one place further on. A sequence of one event gives none.
+    """
+    lengths = np.diff(offsets) - 1
+    counts = np.maximum(-(-lengths // context), 0)
+    rows = np.repeat(np.arange(len(lengths)), counts)
+    number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    ends = offsets[1:][rows] - 1 - number * context
+    starts = np.maximum(ends - context, offsets[:-1][rows])
+    return starts, ends - starts
+
+
+def shuffled(starts: Int64, lengths: Int64, tokens: int, rng: np.random.Generator) -> Iterator[list[tuple[Int64, int]]]:
+    """Yield the rows of each batch: windows of equal length in groups, in a random order.
+
+    Args:
+        starts: Position of the first event of each window, int64 [windows].
+        lengths: Number of events it reads, int64 [windows].
+        tokens: Tokens of a batch; the last group may go beyond.
+        rng: Makes the order.
+    """
+    mixed = rng.permutation(len(starts))
+    mixed = mixed[np.argsort(lengths[mixed], kind="stable")]
+    groups: list[tuple[Int64, int]] = []
+    edges = np.flatnonzero(np.diff(lengths[mixed])) + 1
+    for same in np.split(mixed, edges):
+        if len(same):
+            length = int(lengths[same[0]])
+            rows = max(1, tokens // length)
+            groups += [(starts[same[i : i + rows]], length) for i in range(0, len(same), rows)]
+    batch: list[tuple[Int64, int]] = []
+    held = 0
+    for i in rng.permutation(len(groups)):
+        batch.append(groups[i])
+        held += len(groups[i][0]) * groups[i][1]
+        if held >= tokens:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def newest(sequences: Sequences, context: int, tokens: int) -> Iterator[tuple[Int64, list[tuple[Int64, int]]]]:
+    """Yield the end of every sequence that has events, in batches of equally long groups.
+
+    Args:
+        sequences: What is known of each.
+        context: Most events that are read.
+        tokens: Tokens of a batch, about.
+
+    Yields:
+        The numbers of the sequences, int64 [rows], and their groups, in the same order.
+    """
+    lengths = np.minimum(sequences.lengths, context)
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    starts = sequences.offsets[1:] - lengths
+    rows: list[Int64] = []
+    groups: list[tuple[Int64, int]] = []
+    held = 0
+    for same in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        length = int(lengths[same[0]]) if len(same) else 1
+        step = max(1, tokens // length)
+        for i in range(0, len(same), step):
+            some = same[i : i + step]
+            rows.append(some)
+            groups.append((starts[some], length))
+            held += len(some) * length
+            if held >= tokens:
+                yield np.concatenate(rows), groups
+                rows, groups, held = [], [], 0
+    if rows:
+        yield np.concatenate(rows), groups
