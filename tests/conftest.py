@@ -11,11 +11,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from hypothesis import settings
 
 from footfall.lake.tables import WrittenFile, arrow_schema
 from footfall.lake.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
+
+# One commit gives one result; to look for more, run with HYPOTHESIS_PROFILE=explore, and keep what is found as a case.
+settings.register_profile("repeat", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from footfall.events.readers import _base, _names, _registry, _sql
@@ -99,6 +99,7 @@ def test_segment_loses_nothing(
         max_size=10,
     )
 )
+@example([{"event_timestamp": 1, "event_name": "x", "event_params": [{"key": "", "value": {"int_value": 0.5}}]}])
 def test_ga4_loses_nothing(
     read_text: Callable[..., Any], leaves: Callable[..., set[str]], rows: list[dict[str, Any]]
 ) -> None:

@@ -70,6 +70,8 @@ def test_parts_that_do_not_fit_are_refused() -> None:
     whole = of([[3, 4], [5]])
     with pytest.raises(InputError, match="offsets end at 3, and the columns have"):
         dataclasses.replace(whole, item=whole.item[:2])
+    with pytest.raises(InputError, match="item codes go from 3 to 5; accepted: 0 to 4, the vocabulary's"):
+        dataclasses.replace(whole, n_codes=5)
     with pytest.raises(InputError, match="2 sequences, and user_idx for 1"):
         dataclasses.replace(whole, user_idx=np.zeros(1, np.int64))
 

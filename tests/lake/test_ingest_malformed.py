@@ -118,6 +118,7 @@ CSV = [
     Case("columns with names of ours", HEAD.strip() + ",_key,filename,_file,_x_a\n" + A.strip() + ",1,2,3,4\n"
          + A.strip() + ",2,2,3,4\n", 2),
     Case("a column without a name", HEAD.strip() + ",\n" + A.strip() + ",3\n", 1),
+    Case("rows that begin like JSON", HEAD + A.replace("u1", "{}") + B.replace("u2", "{x"), 2),
     Case("a header in quotes", '"' + HEAD.strip().replace(",", '","') + '"\n' + A + B, 2),
     Case("a header of two lines", HEAD.strip() + ',"last\nname"\n' + A.strip() + ",x\n" + B.strip() + ",y\n", 2,
          twin=False),

@@ -176,14 +176,6 @@ def test_another_vocabulary_is_refused(name: str) -> None:
 
 
 @every
-@pytest.mark.parametrize("code", [-1, N_CODES])
-def test_code_of_no_vocabulary_is_refused(name: str, code: int) -> None:
-    wrong = dataclasses.replace(ASKED, item=np.full(ASKED.n_events, code, np.int32))
-    with pytest.raises(InputError, match=f"item codes go from .*{code}.*; accepted: 0 to 14"):
-        new(name).fit(TRAIN).scores(wrong)
-
-
-@every
 def test_asked_before_it_learnt(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has learnt nothing yet; call fit\(\) or load\(\) first"):
         new(name).scores(ASKED)

@@ -186,7 +186,9 @@ def test_a_warm_start_puts_neighbours_beside_each_other() -> None:
 @pytest.mark.parametrize("n_items", [12, 1500])
 def test_a_warm_start_repeats_itself(n_items: int) -> None:
     rng = np.random.default_rng(1)
-    sequences = Sequences(np.arange(0, 4001, 4), rng.integers(3, n_items + 3, 4000).astype(np.int32), n_items + 3)
+    # Half of the codes are of items that never were seen.
+    items = rng.integers(3, n_items + 3, 4000).astype(np.int32)
+    sequences = Sequences(np.arange(0, 4001, 4), items, 2 * n_items + 3)
     first = item_vectors(sequences, 64, seed=7)
     assert np.isfinite(first).all()
     for _ in range(4):

@@ -97,7 +97,17 @@ def refuse_non_text(path: Path, head: bytes, text: str) -> None:
 def is_json_lines(lines: Sequence[str]) -> bool:
     """Tell whether the first line, or most lines, look like JSON objects: the first one may be torn."""
     filled = [line.lstrip() for line in lines if line.strip()]
-    return filled[0].startswith("{") or sum(line.startswith("{") for line in filled) * 2 > len(filled)
+    if filled[0].startswith("{"):
+        return True
+    like = [line for line in filled if line.startswith("{")]
+    return len(like) * 2 > len(filled) and any(isinstance(_parsed(line), dict) for line in like)
+
+
+def _parsed(line: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def json_keys(path: Path, lines: Sequence[str]) -> tuple[str, ...]:
@@ -111,10 +121,7 @@ def json_keys(path: Path, lines: Sequence[str]) -> tuple[str, ...]:
     keys: dict[str, str] = {}
     objects = 0
     for line in lines:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
+        value = _parsed(line)
         if isinstance(value, dict):
             objects += 1
             for key in value:

@@ -48,6 +48,9 @@ class Sequences:
         lengths = {name: len(column) for name, column in [*columns.items(), *self.extra.items()]}
         if set(lengths.values()) != {int(self.offsets[-1])}:
             raise InputError(f"offsets end at {int(self.offsets[-1])}, and the columns have {lengths} events")
+        if self.n_events and not 0 <= int(self.item.min()) <= int(self.item.max()) < self.n_codes:
+            low, high = int(self.item.min()), int(self.item.max())
+            raise InputError(f"item codes go from {low} to {high}; accepted: 0 to {self.n_codes - 1}, the vocabulary's")
         if self.user_idx is not None and len(self.user_idx) != len(self):
             raise InputError(f"{len(self)} sequences, and user_idx for {len(self.user_idx)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -9,6 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.errors import MissingDependencyError
+
+
+def one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """Keep BLAS on one thread: for many small systems, threads wait for each other far longer than they work."""
+    threadpoolctl: Any = importlib.import_module("threadpoolctl")  # comes with scikit-learn; it publishes no types
+    limits: contextlib.AbstractContextManager[Any] = threadpoolctl.threadpool_limits(1, "blas")
+    return limits
 
 
 def item_factors(
@@ -33,10 +41,9 @@ def item_factors(
         return np.zeros((user_items.shape[1], width), np.float32)
     try:
         found = getattr(importlib.import_module(f"implicit.{module}"), model)
-        threadpoolctl: Any = importlib.import_module("threadpoolctl")  # implicit needs it, so it is there
     except ModuleNotFoundError as error:
         raise MissingDependencyError("implicit", "implicit", f"recommender {module.rpartition('.')[2]!r}") from error
-    with threadpoolctl.threadpool_limits(1, "blas"):
+    with one_blas_thread():
         fitted = found(random_state=seed, **settings)
         fitted.fit(user_items, show_progress=False)
     return np.ascontiguousarray(fitted.item_factors, np.float32)

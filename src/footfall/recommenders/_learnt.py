@@ -52,9 +52,8 @@ class Learnt(Recommender, abc.ABC):
         """Learn from sequences; the arguments are those of the protocol.
 
         Raises:
-            InputError: An item's code is none of the vocabulary, or the sequences lack what the family needs.
+            InputError: The sequences lack what the family needs.
         """
-        check_codes(self, train.n_codes, train)
         self._arrays = self._learn(train.with_items(), seed)
         self._n_codes = train.n_codes
         return self
@@ -118,7 +117,7 @@ def check_codes(recommender: Recommender, n_codes: int | None, histories: Sequen
         histories: What was given.
 
     Raises:
-        InputError: Nothing was learnt yet, or the histories are coded by another vocabulary, or a code by none.
+        InputError: Nothing was learnt yet, or the histories are coded by another vocabulary.
     """
     if n_codes is None:
         raise InputError(_unfitted(recommender))
@@ -127,9 +126,6 @@ def check_codes(recommender: Recommender, n_codes: int | None, histories: Sequen
             f"recommender {recommender.name!r} was fitted on a vocabulary of {n_codes} item codes, and the histories "
             f"have {histories.n_codes}; compile both with one vocabulary, or fit it again"
         )
-    least, most = histories.item.min(initial=0), histories.item.max(initial=0)
-    if least < 0 or most >= n_codes:
-        raise InputError(f"item codes go from {least} to {most}; accepted: 0 to {n_codes - 1}, those of the vocabulary")
 
 
 def write_settings(folder: Path, name: str, content: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from footfall.histories.sequences import Sequences
 from footfall.recommenders._base import Scores
-from footfall.recommenders._implicit import item_factors
+from footfall.recommenders._implicit import item_factors, one_blas_thread
 from footfall.recommenders._learnt import Arrays, Learnt, require
 from footfall.recommenders._sparse import counts, padded, shown
 
@@ -67,8 +67,9 @@ class Als(Learnt):
         base = arrays["square"] + self.regularization * np.eye(self.factors)
         users = np.zeros((len(histories), self.factors), np.float32)
         known = shown(counts(histories))
-        for row in np.flatnonzero(np.diff(known.indptr)):
-            inside = slice(known.indptr[row], known.indptr[row + 1])
-            own, more = items[known.indices[inside]].astype(np.float64), self.alpha * known.data[inside]
-            users[row] = np.linalg.solve(base + (own.T * more) @ own, own.T @ (1 + more))
+        with one_blas_thread():
+            for row in np.flatnonzero(np.diff(known.indptr)):
+                inside = slice(known.indptr[row], known.indptr[row + 1])
+                own, more = items[known.indices[inside]].astype(np.float64), self.alpha * known.data[inside]
+                users[row] = np.linalg.solve(base + (own.T * more) @ own, own.T @ (1 + more))
         return padded(users @ items.T)

@@ -13,8 +13,8 @@ from footfall.histories.sequences import Sequences
 SELF = 0.3
 """Weight of an item's own place in the matrix, against which rare items are measured."""
 
-DENSE_CODES = 1000
-"""Up to so many codes, the decomposition is that of the whole matrix."""
+DENSE_ITEMS = 1000
+"""Up to so many items, the decomposition is that of the whole matrix, which is exact and repeats itself."""
 
 
 def co_occurrence(sequences: Sequences, reach: int = 3) -> scipy.sparse.csr_matrix:
@@ -53,20 +53,20 @@ def item_vectors(sequences: Sequences, width: int, *, seed: int = 0) -> npt.NDAr
     """
     both = co_occurrence(sequences)
     vectors = np.zeros((sequences.n_codes, width), np.float32)
-    seen = np.asarray(both.sum(0)).ravel()
-    rank = min(width, sequences.n_codes - 2)
-    if rank < 1 or not seen.any():
+    # Of the items seen only: the others would be many equal values, over which the iteration draws anew as it likes.
+    seen = np.flatnonzero(np.asarray(both.sum(0)).ravel())
+    seen = seen[seen >= FIRST_CODE]
+    rank = min(width, len(seen) - 2)
+    if rank < 1:
         return vectors
-    root = scipy.sparse.diags(1 / np.sqrt(seen + 1)).astype(np.float32)
-    matrix = root @ both @ root + SELF * scipy.sparse.eye(sequences.n_codes, dtype=np.float32)
-    if sequences.n_codes <= DENSE_CODES:
-        # Of so few numbers all are found at once; the iteration draws anew where it comes to an end too early.
+    near = both[seen][:, seen]
+    root = scipy.sparse.diags(1 / np.sqrt(np.asarray(near.sum(0)).ravel() + 1)).astype(np.float32)
+    matrix = root @ near @ root + SELF * scipy.sparse.eye(len(seen), dtype=np.float32)
+    if len(seen) <= DENSE_ITEMS:
         left, values, _ = np.linalg.svd(matrix.toarray())
         left, values = left[:, :rank], values[:rank]
     else:
         left, values, _ = svds(matrix.tocsr(), k=rank, tol=1e-2, rng=np.random.default_rng(seed))
-    vectors[:, :rank] = left * np.sqrt(np.maximum(values, 0))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-3
-    vectors[seen == 0] = 0
-    vectors[:FIRST_CODE] = 0
+    found = left * np.sqrt(np.maximum(values, 0))
+    vectors[seen, :rank] = found / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-3)
     return vectors

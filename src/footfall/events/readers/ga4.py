@@ -95,7 +95,10 @@ _PARAM_VALUE: Final = (
     "coalesce({0}.value.string_value, {0}.value.int_value, {0}.value.float_value, {0}.value.double_value)"
 )
 _PARAM_JSON: Final = (
-    "coalesce(to_json({0}.value.string_value), to_json(TRY_CAST({0}.value.int_value AS BIGINT)), "
+    # A cast of 0.5 to a whole number is 1: only what is one is made one; anything else keeps its text.
+    "coalesce(to_json({0}.value.string_value), "
+    "CASE WHEN regexp_full_match({0}.value.int_value, '-?[0-9]+') "
+    "THEN to_json(TRY_CAST({0}.value.int_value AS BIGINT)) END, "
     "to_json(TRY_CAST(coalesce({0}.value.float_value, {0}.value.double_value) AS DOUBLE)), "
     "to_json(" + _PARAM_VALUE + "))"
 )
