@@ -53,8 +53,8 @@ def test_drawing_evenly_and_correcting_for_it_aims_at_the_full_softmax() -> None
     full = float(F.cross_entropy(queries @ model.keys()[FIRST_CODE:].T, targets - FIRST_CODE).detach())
     drawn = [float(objectives.sampled_softmax(model, queries, targets, 200).detach()) for _ in range(200)]
     assert abs(sum(drawn) / len(drawn) - full) < 0.03
-    # Without the correction the loss of 200 drawn would be lower by about log 2.
-    assert full - 0.69 < full - 0.2 < min(drawn)
+    # Without the correction every draw of 200 out of 400 would lie lower by about log 2.
+    assert min(drawn) > full - 0.2
 
 
 def test_a_right_item_that_is_drawn_is_no_wrong_one() -> None:
