@@ -89,6 +89,13 @@ def test_a_batch_holds_what_the_log_says() -> None:
     assert tokens.is_target.tolist() == [False, True, False, True, False]
 
 
+def test_a_type_that_the_model_never_met_is_an_unseen_one() -> None:
+    later = Sequences(np.array([0, 3]), np.array([3, 4, 5], np.int32), 20, event_type=np.array([3, 4, 9], np.int16))
+    batch, _ = Tokens.of(later, CONFIG).batch([(np.array([0]), 3)])
+    assert batch.event_type is not None
+    assert batch.event_type.tolist() == [3, 4, 2]
+
+
 def test_what_a_log_lacks_is_no_column() -> None:
     plain = ModelConfig(Size(8, 1, 1, 8, 1e-3, 0.0), n_codes=20)
     tokens = Tokens.of(Sequences(np.array([0, 2]), np.array([3, 4], np.int32), 20), plain)

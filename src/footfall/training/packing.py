@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from footfall.histories.columns import FIRST_CODE
+from footfall.histories.columns import FIRST_CODE, UNSEEN
 from footfall.histories.sequences import Sequences
 from footfall.model.batch import Batch
 from footfall.model.config import ModelConfig
@@ -75,6 +75,10 @@ class Tokens:
         is_target = sequences.item >= FIRST_CODE
         if target_types is not None and sequences.event_type is not None:
             is_target = is_target & np.isin(sequences.event_type, np.asarray(target_types))
+        kinds = sequences.event_type
+        if kinds is not None and config.n_types and int(kinds.max(initial=0)) >= config.n_types:
+            known = np.where(kinds < config.n_types, kinds, UNSEEN).astype(kinds.dtype)
+            sequences = dataclasses.replace(sequences, event_type=known)
         return cls(sequences, features, gaps, is_target)
 
     def batch(self, groups: Sequence[tuple[Int64, int]]) -> tuple[Batch, Int64]:
