@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
 from footfall.errors import InputError
 from footfall.histories.columns import FIRST_CODE
+from footfall.histories.content import Content, Field
 from footfall.model.batch import Batch
 from footfall.model.behaviour import BehaviourModel
 from footfall.model.config import SIZES, Logits, ModelConfig, size_of
@@ -91,26 +93,31 @@ def test_scores_are_products_of_queries_and_keys_and_never_show_what_is_no_item(
 
 
 def test_an_item_without_a_history_stands_where_its_content_puts_it(config: ModelConfig) -> None:
-    table = ItemTable(dataclasses.replace(config, n_content=5)).eval()
-    content = torch.zeros(30, 2, dtype=torch.int32)
-    content[10], content[20, 0] = torch.tensor([1, 2]), 1
-    table.describe(content)
+    table = ItemTable(dataclasses.replace(config, content={"brand": 5})).eval()
+    codes = np.zeros((30, 2), np.int32)
+    codes[10], codes[20, 0] = (1, 2), 1
+    table.describe(Content({"brand": Field(("a", "b", "c", "d"), codes)}))
     with torch.no_grad():
         table.own.weight[10] = 0
-        assert table.described is not None
-        torch.testing.assert_close(table(torch.tensor([10]))[0], table.described.weight[1:3].mean(0))
-        torch.testing.assert_close(table(torch.tensor([20]))[0], table.own.weight[20] + table.described.weight[1])
+        brands = table.described["brand"].weight
+        torch.testing.assert_close(table(torch.tensor([10]))[0], brands[1:3].mean(0))  # type: ignore[index]
+        torch.testing.assert_close(table(torch.tensor([20]))[0], table.own.weight[20] + brands[1])  # type: ignore[index]
         torch.testing.assert_close(table(torch.tensor([5]))[0], table.own.weight[5])
         torch.testing.assert_close(table.all()[20], table(torch.tensor([20]))[0])
 
 
 def test_a_grown_table_keeps_its_rows(config: ModelConfig) -> None:
-    table = ItemTable(dataclasses.replace(config, n_content=5)).eval()
+    table = ItemTable(dataclasses.replace(config, content={"brand": 5})).eval()
     before = table.all().detach().clone()
-    table.grow(40)
+    table.grow(40, {"brand": 7})
     assert table.all().shape == (40, 16)
     torch.testing.assert_close(table.all()[:30], before)
     assert not table.all()[30:].any()
+    codes = np.zeros((40, 1), np.int32)
+    codes[35] = 6
+    table.describe(Content({"brand": Field(("a", "b", "c", "d", "e", "f"), codes)}))
+    torch.testing.assert_close(table.all()[:30], before)
+    assert not table.all()[35].any()  # a brand of which nothing is known yet
 
 
 def test_large_has_over_a_billion_numbers_and_is_built_without_memory() -> None:

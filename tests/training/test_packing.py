@@ -74,7 +74,7 @@ def test_a_batch_holds_what_the_log_says() -> None:
         timestamp_us=np.array([0, 2, 4, 1, 8]) * 1_000_000,
         extra={"channel": np.array([1, 2, 3, 4, -1])},
     )
-    tokens = Tokens.of(sequences, CONFIG, target_types=[4])
+    tokens = Tokens.of(sequences, CONFIG)
     batch, at = tokens.batch([(np.array([0, 3]), 2)])
     assert at.tolist() == [0, 1, 3, 4]
     assert batch.groups == ((2, 2),)
@@ -86,7 +86,6 @@ def test_a_batch_holds_what_the_log_says() -> None:
     assert batch.time_s.tolist() == [0, 2, 0, 7]
     assert batch.places.tolist() == [1, 0, 1, 0]
     assert batch.ends.tolist() == [1, 3]
-    assert tokens.is_target.tolist() == [False, True, False, True, False]
 
 
 def test_a_type_that_the_model_never_met_is_an_unseen_one() -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from footfall.errors import InputError
 from footfall.histories.columns import FIRST_CODE
+from footfall.histories.content import Content
 from footfall.histories.store import Histories
 
 Int64 = npt.NDArray[np.int64]
@@ -31,6 +32,8 @@ class Sequences:
         order: Equal numbers mean the same order of the same user, int32 [events], 0 for none; None where unknown.
         user_idx: Whose sequence it is, int64 [sequences]; None where nobody is known.
         extra: More columns by their name in histories (``price``, ``channel``, ...), each [events].
+        sizes: Number of codes of those columns of ``extra`` that hold codes a model can read.
+        content: What is known of the items besides their events; None where nothing is.
     """
 
     offsets: Int64
@@ -41,6 +44,8 @@ class Sequences:
     order: Int32 | None = None
     user_idx: Int64 | None = None
     extra: Mapping[str, npt.NDArray[Any]] = dataclasses.field(default_factory=dict)
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    content: Content | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
@@ -51,6 +56,10 @@ class Sequences:
         if self.n_events and not 0 <= int(self.item.min()) <= int(self.item.max()) < self.n_codes:
             low, high = int(self.item.min()), int(self.item.max())
             raise InputError(f"item codes go from {low} to {high}; accepted: 0 to {self.n_codes - 1}, the vocabulary's")
+        if self.content is not None:
+            rows = {name: len(field.codes) for name, field in self.content.fields.items()}
+            if set(rows.values()) != {self.n_codes}:
+                raise InputError(f"the vocabulary has {self.n_codes} codes, and content describes {rows}")
         if self.user_idx is not None and len(self.user_idx) != len(self):
             raise InputError(f"{len(self)} sequences, and user_idx for {len(self.user_idx)}")
 

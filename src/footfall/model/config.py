@@ -61,7 +61,9 @@ class ModelConfig:
         n_codes: Size of the item vocabulary.
         n_types: Size of the type vocabulary; 0 where the log knows no types.
         features: Further features of an event and their number of codes, e.g. ``{"gap": 32, "hour": 169}``.
-        n_content: Number of content codes that items are described by; 0 where nothing is known of them.
+        content: What items are described by and its number of codes, e.g. ``{"category": 210, "brand": 95}``.
+        searches: Whether an event's token reads the words of a search, which are those of the items' names.
+        heads: Names of the questions about the next item that have a head of their own, e.g. ``("order",)``.
         logits: Whether an item's score is the cosine times a learnt scale, or the plain dot product.
         scale: The scale of cosine logits at the start.
         time_aware: Whether attention sees the time between events, besides their order.
@@ -72,7 +74,9 @@ class ModelConfig:
     n_codes: int
     n_types: int = 0
     features: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    n_content: int = 0
+    content: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    searches: bool = False
+    heads: tuple[str, ...] = ()
     logits: Logits = "cosine"
     scale: float = 16.0
     time_aware: bool = False
@@ -80,9 +84,9 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``from_dict`` takes; JSON-ready."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"heads": list(self.heads)}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """Make a configuration from what ``to_dict`` returned."""
-        return cls(**{**given, "size": Size(**given["size"])})
+        return cls(**{**given, "size": Size(**given["size"]), "heads": tuple(given["heads"])})

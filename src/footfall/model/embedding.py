@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everybody calls it
 from torch import nn
 
 from footfall.histories.columns import FIRST_CODE
+from footfall.histories.content import WORDS, Content
+from footfall.histories.event_features import QUERY
 from footfall.model.batch import Batch
 from footfall.model.config import ModelConfig
 
 
 class ItemTable(nn.Module):
-    """One vector per item: its own, and the mean of the vectors of what describes it.
+    """One vector per item: its own, and for each thing that describes it, the mean of the vectors of what is said.
 
-    An item nobody has bought yet has a zero vector of its own, so it stands where its content puts it. While training,
+    An item nobody has met yet has a zero vector of its own, so it stands where its content puts it. While training,
     the own vector is left out now and then, so that the content learns to stand alone.
     """
-
-    content: torch.Tensor
 
     def __init__(self, config: ModelConfig, *, sparse: bool = False, id_dropout: float = 0.1) -> None:
         """Make a table.
@@ -30,60 +33,93 @@ class ItemTable(nn.Module):
         """
         super().__init__()
         width = config.size.width
+        self.query_words: torch.Tensor | None
         self.own = nn.Embedding(config.n_codes, width, sparse=sparse)
         nn.init.normal_(self.own.weight, std=0.02)
         self.id_dropout = id_dropout
-        self.described = nn.Embedding(config.n_content, width, padding_idx=0) if config.n_content else None
-        if self.described is not None:
-            nn.init.normal_(self.described.weight, std=0.02)
-            with torch.no_grad():
-                self.described.weight[0] = 0
-        self.register_buffer("content", torch.zeros(config.n_codes, 1, dtype=torch.int32))
+        self.described = nn.ModuleDict({name: _bag(n, width) for name, n in sorted(config.content.items())})
+        for name in self.described:
+            self.register_buffer(f"said_{name}", torch.zeros(config.n_codes, 1, dtype=torch.int32))
+        self.register_buffer("query_words", torch.zeros(1, 1, dtype=torch.int32) if config.searches else None)
         with torch.no_grad():
             self.own.weight[:FIRST_CODE] = 0
 
-    def describe(self, content: torch.Tensor) -> None:
-        """Say what describes each item.
+    def describe(self, content: Content) -> None:
+        """Say what describes each item, and which words each search has.
 
         Args:
-            content: Content codes, int32 [n_codes, most per item]; 0 for none.
+            content: Of the vocabulary that this table is for; fields that the model was not built for are passed over.
         """
-        self.content = content.to(self.own.weight.device)
+        for name in self.described:
+            if name in content.fields:
+                said = torch.from_numpy(content.fields[name].codes).to(self.own.weight.device)
+                setattr(self, f"said_{name}", said)
+        if self.query_words is not None and content.queries is not None:
+            self.query_words = torch.from_numpy(content.queries).to(self.own.weight.device)
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the vectors of some items, float [*codes, width]."""
         own: torch.Tensor = self.own(codes)
-        if self.described is None:
+        if not self.described:
             return own
         if self.training and self.id_dropout:
             own = own * (torch.rand(codes.shape, device=own.device) >= self.id_dropout).unsqueeze(-1)
-        return own + self._content_of(codes)
+        flat = codes.reshape(-1)
+        for name, table in self.described.items():
+            own = own + table(getattr(self, f"said_{name}")[flat]).view(own.shape)
+        return own
 
-    def _content_of(self, codes: torch.Tensor) -> torch.Tensor:
-        assert self.described is not None  # noqa: S101 - the caller has looked
-        content = self.content[codes].long()
-        count = (content > 0).sum(-1, keepdim=True).clamp_min(1)
-        mean: torch.Tensor = self.described(content).sum(-2) / count
-        return mean
+    def search(self, queries: torch.Tensor) -> torch.Tensor:
+        """Return the vectors of searches, float [queries, width]: the mean of those of their words.
+
+        Args:
+            queries: Codes of searches, int64 [queries]; those that are not known have a vector of zeros.
+        """
+        assert self.query_words is not None  # noqa: S101 - the model was built to read searches
+        known = torch.where(queries < len(self.query_words), queries, 0)
+        found: torch.Tensor = self.described[WORDS](self.query_words[known])
+        return found
 
     def all(self) -> torch.Tensor:
         """Return the vectors of all items, float [n_codes, width]."""
-        if self.described is None:
+        if not self.described:
             return self.own.weight
         own: torch.Tensor = self(torch.arange(self.own.num_embeddings, device=self.own.weight.device))
         return own
 
-    def grow(self, n_codes: int) -> None:
-        """Add rows for new items; the old ones stay as they are, and the new ones stand where their content puts them.
+    def grow(self, n_codes: int, content: Mapping[str, int]) -> None:
+        """Add rows for new items and new names; the old ones stay as they are.
+
+        New items stand where their content puts them, and new names at zero until something is learnt of them.
 
         Args:
-            n_codes: The new size of the vocabulary.
+            n_codes: The new size of the vocabulary of items.
+            content: The new number of codes of each field.
         """
-        old = self.own.weight.data
-        wider = torch.zeros(n_codes, old.shape[1], dtype=old.dtype, device=old.device)
-        wider[: len(old)] = old
-        self.own = nn.Embedding(n_codes, old.shape[1], sparse=self.own.sparse, _weight=wider)
-        self.content = F.pad(self.content, (0, 0, 0, n_codes - len(self.content)))
+        self.own = _grown(self.own, n_codes)
+        for name in self.described:
+            said = getattr(self, f"said_{name}")
+            setattr(self, f"said_{name}", F.pad(said, (0, 0, 0, n_codes - len(said))))
+            self.described[name] = _grown(self.described[name], content.get(name, 0))
+
+
+def _bag(n_codes: int, width: int) -> nn.EmbeddingBag:
+    bag = nn.EmbeddingBag(n_codes, width, mode="mean", padding_idx=0)
+    nn.init.normal_(bag.weight, std=0.02)
+    with torch.no_grad():
+        bag.weight[0] = 0
+    return bag
+
+
+def _grown(table: Any, n_codes: int) -> Any:
+    """Return a table with rows of zeros for new codes; itself where there are none."""
+    old = table.weight.data
+    if n_codes <= len(old):
+        return table
+    wider = torch.zeros(n_codes, old.shape[1], dtype=old.dtype, device=old.device)
+    wider[: len(old)] = old
+    more = {"mode": table.mode, "padding_idx": table.padding_idx} if isinstance(table, nn.EmbeddingBag) else {}
+    return type(table)(n_codes, old.shape[1], sparse=table.sparse, _weight=wider, **more)
 
 
 class EventEmbedding(nn.Module):
@@ -101,6 +137,7 @@ class EventEmbedding(nn.Module):
         self.items = items
         self.types = nn.Embedding(config.n_types, width) if config.n_types else None
         self.features = nn.ModuleDict({name: nn.Embedding(n, width) for name, n in sorted(config.features.items())})
+        self.searches = config.searches
         self.place = nn.Embedding(config.size.context, width)
         self.drop = nn.Dropout(config.size.dropout)
         for table in [self.place, *self.features.values(), *([self.types] if self.types is not None else [])]:
@@ -114,5 +151,19 @@ class EventEmbedding(nn.Module):
             whole = whole + self.types(batch.event_type)
         for name, table in self.features.items():
             whole = whole + table(batch.features[name])
+        if self.searches:
+            whole = whole + self.items.search(batch.features[QUERY])
         dropped: torch.Tensor = self.drop(whole)
         return dropped
+
+    def grow(self, n_types: int, features: Mapping[str, int]) -> None:
+        """Add rows for new types and new codes of features; the old ones stay as they are.
+
+        Args:
+            n_types: The new size of the vocabulary of types.
+            features: The new number of codes of each feature.
+        """
+        if self.types is not None:
+            self.types = _grown(self.types, n_types)
+        for name in self.features:
+            self.features[name] = _grown(self.features[name], features.get(name, 0))

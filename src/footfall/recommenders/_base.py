@@ -42,6 +42,25 @@ class Recommender(abc.ABC):
             histories: What is known of each; a history may be empty, or of a user who was not trained on.
         """
 
+    def grow(self, newer: Sequences) -> bool:
+        """Make room for the vocabulary of a newer log, in place, so that items it added are scored too.
+
+        Args:
+            newer: Histories of that log; codes that were known before mean the same there.
+
+        Returns:
+            Whether the family can; where it cannot, new items are for the caller to leave out.
+        """
+        del newer
+        return False
+
+    def vectors(self) -> npt.NDArray[np.float32] | None:
+        """Return a vector for each item, of which similar items have similar ones, float32 [n_codes, width].
+
+        None where the family has none.
+        """
+        return None
+
     @abc.abstractmethod
     def save(self, folder: Path) -> None:
         """Write what was learnt, without pickle.

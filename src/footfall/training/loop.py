@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everybody calls it
 
@@ -20,9 +21,14 @@ from footfall.model.behaviour import BehaviourModel
 from footfall.training import objectives
 from footfall.training.packing import Tokens, shuffled, windows
 from footfall.training.state import load_state, optimiser_tensors, restore_optimiser, save_state
+from footfall.training.targets import Targets, following
 
 FULL_SOFTMAX_ITEMS = 20_000
 """Up to so many items the softmax is over all of them; beyond, over some that are drawn."""
+
+
+HALF_WIDTH = 256
+"""From this width on, the backbone's products are in bfloat16 too; below, turning numbers around costs more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +51,11 @@ class TrainingSettings:
         patience: Looks without a better metric until the run stops.
         save_s: Seconds between two states kept on disk.
         seed: Of everything that is random.
-        half: Whether products over all items are in bfloat16; None asks the processor.
+        half: Whether products are in bfloat16, those over all items and those of wide models; weights and softmax
+            are not. None asks the processor.
+        next_weight: Weight of the next item's loss.
+        goal_weight: Weight of the loss of the goal that a run was given besides.
+        frozen: Whether only the heads are trained, and what they stand on is left as it is.
     """
 
     epochs: int = 60
@@ -64,6 +74,9 @@ class TrainingSettings:
     save_s: float = 60.0
     seed: int = 0
     half: bool | None = None
+    next_weight: float = 1.0
+    goal_weight: float = 0.0
+    frozen: bool = False
 
     def drawn(self, n_items: int) -> int:
         """Return how many items are drawn per step for a catalogue of this size; 0 for the softmax over all."""
@@ -96,8 +109,14 @@ Watch = Callable[[int, int, float, float], None]
 """Told of every step: events of this epoch done, and all; loss; best metric so far."""
 
 
-def processor_has_half() -> bool:
-    """Tell whether products in bfloat16 are quicker on this machine's processor than in float32."""
+def has_half(device: torch.device) -> bool:
+    """Tell whether products in bfloat16 are quicker than in float32.
+
+    Args:
+        device: Where they are taken.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
     flags = Path("/proc/cpuinfo")
     return flags.exists() and any(name in flags.read_text() for name in ("amx_bf16", "avx512_bf16"))
 
@@ -106,19 +125,32 @@ class Run:
     """One training run, which can be stopped anywhere and gone on with."""
 
     def __init__(
-        self, model: BehaviourModel, tokens: Tokens, settings: TrainingSettings, folder: Path | None = None
+        self,
+        model: BehaviourModel,
+        tokens: Tokens,
+        settings: TrainingSettings,
+        folder: Path | None = None,
+        goal: tuple[str, Targets] | None = None,
     ) -> None:
         """Make ready; a state in the folder is gone on with.
 
         Args:
-            model: What is trained, in place; its item table is sparse where items are drawn.
+            model: What is trained, in place, on the device it is on; its item table is sparse where items are drawn.
             tokens: The log.
             settings: How.
             folder: Where states are kept; nowhere without it.
+            goal: A head of the model, and what it foretells, besides the next item.
         """
         self.model, self.tokens, self.settings, self.folder = model, tokens, settings, folder
+        self.device = model.items.own.weight.device
         self.negatives = settings.drawn(model.config.n_codes - FIRST_CODE)
-        self.half = processor_has_half() if settings.half is None else settings.half
+        self.half = has_half(self.device) if settings.half is None else settings.half
+        self.half_states = self.half and model.config.size.width >= HALF_WIDTH
+        self.goals: list[tuple[str | None, Targets, float]] = []
+        if settings.next_weight:
+            self.goals.append((None, following(tokens.sequences), settings.next_weight))
+        if goal is not None and settings.goal_weight:
+            self.goals.append((goal[0], goal[1], settings.goal_weight))
         self.starts, self.lengths = windows(tokens.sequences.offsets, model.config.size.context)
         if not len(self.starts):
             raise TrainingError(
@@ -136,12 +168,15 @@ class Run:
 
     def _make_optimisers(self) -> None:
         rate, decay = self.rate, self.settings.weight_decay
+        if self.settings.frozen:
+            for name, parameter in self.model.named_parameters():
+                parameter.requires_grad_(name.startswith("heads."))
         sparse = [self.model.items.own.weight] if self.model.items.own.sparse else []
-        dense = [p for p in self.model.parameters() if all(p is not s for s in sparse)]
+        dense = [p for p in self.model.parameters() if p.requires_grad and all(p is not s for s in sparse)]
         self.optimisers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(dense, lr=rate, weight_decay=decay, betas=(0.9, 0.98))
         ]
-        if sparse:
+        if sparse and sparse[0].requires_grad:
             self.optimisers.append(torch.optim.SparseAdam(sparse, lr=rate, betas=(0.9, 0.98)))
 
     @property
@@ -224,25 +259,29 @@ class Run:
 
     def _loss(self, groups: list[Any]) -> tuple[torch.Tensor, int]:
         batch, at = self.tokens.batch(groups)
-        device = self.model.items.own.weight.device
-        states = self.model(batch.to(device))
-        following = at + 1
-        sequences, settings = self.tokens.sequences, self.settings
-        real = torch.from_numpy(np.flatnonzero(self.tokens.is_target[following])).to(device)
-        items = torch.from_numpy(sequences.item[following].astype(np.int64)).to(device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_states):
+            states = self.model(batch.to(self.device))
+        states = states.float()
         total = states.sum() * 0.0
-        if len(real):
-            total = total + objectives.next_item(
-                self.model, states[real], items[real],
-                negatives=self.negatives, half=self.half, smoothing=settings.smoothing,
-            )  # fmt: skip
-        if self.model.to_type is not None and settings.type_weight and sequences.event_type is not None:
-            kinds = torch.from_numpy(sequences.event_type[following].astype(np.int64)).to(device)
+        for number, (head, targets, weight) in enumerate(self.goals):
+            real, events = targets.draw(at, np.random.default_rng((self.settings.seed, self.epoch, self.step, number)))
+            if len(real):
+                total = total + weight * objectives.next_item(
+                    self.model, states[torch.from_numpy(real).to(self.device)], self._codes("item", events), head=head,
+                    negatives=self.negatives, half=self.half, smoothing=self.settings.smoothing,
+                )  # fmt: skip
+        settings, following = self.settings, at + 1
+        if self.model.to_type is not None and settings.type_weight and self.tokens.sequences.event_type is not None:
+            kinds = self._codes("event_type", following)
             total = total + settings.type_weight * F.cross_entropy(self.model.to_type(states), kinds)
         if self.model.to_gap is not None and settings.gap_weight and self.tokens.gaps is not None:
-            gaps = torch.from_numpy(self.tokens.gaps[following]).to(device)
+            gaps = torch.from_numpy(self.tokens.gaps[following].astype(np.int64)).to(self.device)
             total = total + settings.gap_weight * F.cross_entropy(self.model.to_gap(states), gaps)
         return total, len(at)
+
+    def _codes(self, column: str, events: npt.NDArray[np.int64]) -> torch.Tensor:
+        codes = getattr(self.tokens.sequences, column)[events].astype(np.int64)
+        return torch.from_numpy(codes).to(self.device)
 
     def _end_epoch(self, metric: Metric | None) -> None:
         self.epoch, self.step = self.epoch + 1, 0
@@ -287,6 +326,8 @@ class Run:
         for i, optimiser in enumerate(self.optimisers):
             tensors |= optimiser_tensors(optimiser, f"optimiser.{i}.")
         tensors["random"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["random_cuda"] = torch.cuda.get_rng_state(self.device)
         about = {name: getattr(self, name) for name in _COUNTERS} | {
             "looks": [dataclasses.asdict(look) for look in self.looks],
             "settings": dataclasses.asdict(self.settings),
@@ -310,7 +351,9 @@ class Run:
         for name in _COUNTERS:
             setattr(self, name, about[name])
         self.looks = [Look(**look) for look in about["looks"]]
-        torch.set_rng_state(tensors["random"])
+        torch.set_rng_state(tensors["random"].cpu())
+        if "random_cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random_cuda"].cpu(), self.device)
 
 
 _COUNTERS = ("epoch", "step", "steps", "events", "stale", "loss_sum", "loss_n", "cpu_s", "best")

@@ -81,7 +81,14 @@ def sampled_softmax(
 
 
 def next_item(
-    model: BehaviourModel, states: torch.Tensor, targets: torch.Tensor, *, negatives: int, half: bool, smoothing: float
+    model: BehaviourModel,
+    states: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    negatives: int,
+    half: bool,
+    smoothing: float,
+    head: str | None = None,
 ) -> torch.Tensor:
     """Return the loss of foretelling the next item, a scalar.
 
@@ -92,8 +99,9 @@ def next_item(
         negatives: Items drawn per batch; 0 for the softmax over all.
         half: Whether products over all items are taken in bfloat16.
         smoothing: Label smoothing; only where items are drawn.
+        head: The question, of those the model has heads for; which item comes next without it.
     """
-    queries = model.queries(states)
+    queries = model.queries(states, head)
     if negatives:
         return sampled_softmax(model, queries, targets, negatives, smoothing=smoothing)
     return full_softmax(queries, model.keys()[FIRST_CODE:], targets - FIRST_CODE, half=half)

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from footfall.histories.columns import FIRST_CODE, UNSEEN
+from footfall.histories.columns import UNSEEN
+from footfall.histories.event_features import QUERY
 from footfall.histories.sequences import Sequences
 from footfall.model.batch import Batch
 from footfall.model.config import ModelConfig
 
 Int64 = npt.NDArray[np.int64]
 
+Codes = npt.NDArray[np.integer[Any]]
+
+GAP = "gap"
+"""The feature that says how long ago the event before was."""
+
 N_GAPS = 32
 """Bands of the time between two events: 0 for none, then doubling from one second on."""
 
 
-def gap_bands(timestamp_us: Int64, offsets: Int64) -> npt.NDArray[np.int64]:
-    """Return the band of the time since the event before, int64 [events]; 0 for the first of a sequence.
+def gap_bands(timestamp_us: Int64, offsets: Int64) -> npt.NDArray[np.int8]:
+    """Return the band of the time since the event before, int8 [events]; 0 for the first of a sequence.
 
     Band ``b`` holds 2^(b-1) - 1 up to below 2^b - 1 seconds.
 
@@ -29,7 +36,7 @@ def gap_bands(timestamp_us: Int64, offsets: Int64) -> npt.NDArray[np.int64]:
         timestamp_us: UTC microseconds, ascending within a sequence, int64 [events].
         offsets: Where sequences begin, and the end, int64 [sequences + 1].
     """
-    bands = np.zeros(len(timestamp_us), np.int64)
+    bands = np.zeros(len(timestamp_us), np.int8)
     if len(timestamp_us) > 1:
         apart_s = np.maximum(np.diff(timestamp_us), 0) / 1e6
         bands[1:] = np.minimum(1 + np.floor(np.log2(apart_s + 1)), N_GAPS - 1)
@@ -44,42 +51,37 @@ class Tokens:
 
     Attributes:
         sequences: The events.
-        features: Codes of further features by name, int64 [events] each; those the model was built for.
-        gaps: Band of the time since the event before, int64 [events]; None where there are no times.
-        is_target: Whether an event's item is to be foretold, bool [events].
+        features: Codes of further features by name, integers [events] each; those the model was built for.
+        gaps: Band of the time since the event before, int8 [events]; None where there are no times.
     """
 
     sequences: Sequences
-    features: dict[str, Int64]
-    gaps: Int64 | None
-    is_target: npt.NDArray[np.bool_]
+    features: dict[str, Codes]
+    gaps: Codes | None
 
     @classmethod
-    def of(cls, sequences: Sequences, config: ModelConfig, target_types: Sequence[int] | None = None) -> Tokens:
+    def of(cls, sequences: Sequences, config: ModelConfig) -> Tokens:
         """Work out what a model reads of sequences.
 
         Args:
             sequences: The events.
             config: What the model was built for.
-            target_types: Codes of the types whose items are to be foretold; all without it.
         """
         time = sequences.timestamp_us
         gaps = None if time is None else gap_bands(time, sequences.offsets)
-        features = {name: np.zeros(0, np.int64) for name in config.features}
+        features: dict[str, Codes] = {}
         for name, n_codes in config.features.items():
-            if name == "gap" and gaps is not None:
+            if name == GAP and gaps is not None:
                 features[name] = gaps
             else:
-                codes = sequences.extra.get(name, np.zeros(sequences.n_events, np.int64)).astype(np.int64)
-                features[name] = np.where((codes < 0) | (codes >= n_codes), 0, codes)
-        is_target = sequences.item >= FIRST_CODE
-        if target_types is not None and sequences.event_type is not None:
-            is_target = is_target & np.isin(sequences.event_type, np.asarray(target_types))
+                features[name] = _within(sequences, name, n_codes)
+        if config.searches:
+            features[QUERY] = _within(sequences, QUERY, np.iinfo(np.int32).max)
         kinds = sequences.event_type
         if kinds is not None and config.n_types and int(kinds.max(initial=0)) >= config.n_types:
             known = np.where(kinds < config.n_types, kinds, UNSEEN).astype(kinds.dtype)
             sequences = dataclasses.replace(sequences, event_type=known)
-        return cls(sequences, features, gaps, is_target)
+        return cls(sequences, features, gaps)
 
     def batch(self, groups: Sequence[tuple[Int64, int]]) -> tuple[Batch, Int64]:
         """Put rows of events together.
@@ -102,11 +104,19 @@ class Tokens:
                 groups=tuple((len(starts), length) for starts, length in groups),
                 item=torch.from_numpy(sequences.item[at].astype(np.int64)),
                 event_type=kinds,
-                features={name: torch.from_numpy(codes[at]) for name, codes in self.features.items()},
+                features={name: torch.from_numpy(codes[at].astype(np.int64)) for name, codes in self.features.items()},
                 time_s=time,
             ),
             at,
         )
+
+
+def _within(sequences: Sequences, name: str, n_codes: int) -> Codes:
+    """Return a column's codes, those that the model has no row for as 0; zeros where there is no such column."""
+    codes = sequences.extra.get(name)
+    if codes is None:
+        return np.zeros(sequences.n_events, np.int8)
+    return np.where((codes < 0) | (codes >= n_codes), 0, codes)
 
 
 def windows(offsets: Int64, context: int) -> tuple[Int64, Int64]:
