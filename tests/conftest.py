@@ -19,8 +19,9 @@ from footfall.lake.workspace import Workspace
 ROOT = Path(__file__).parents[1]
 
 # One commit gives one result; to look for more, run with HYPOTHESIS_PROFILE=explore, and keep what is found as a case.
-settings.register_profile("repeat", derandomize=True)
-settings.register_profile("explore", derandomize=False)
+# A kernel's first call compiles it, so no example is too slow.
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("explore", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 

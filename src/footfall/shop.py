@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import time
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from footfall.lake.quality import QualityReport
     from footfall.lake.rejects import RejectsReport
     from footfall.lake.report import IngestReport
+    from footfall.results import Result
+    from footfall.serving.recommending import Recommendations, Recommending
+    from footfall.tasks._base import Given, Say, Watch
 
 R = TypeVar("R")
 
@@ -246,6 +251,194 @@ class Shop:
         from footfall.journeys.rfm import rfm
 
         return self._run(rfm, **options)
+
+    def train(
+        self,
+        task: str = "recommend",
+        *,
+        cutoff: Moment | None = None,
+        horizon: str | None = None,
+        size: str = "tiny",
+        epochs: int | None = None,
+        seed: int = 0,
+        say: Say | None = None,
+        watch: Watch | None = None,
+        **asked: Any,
+    ) -> Result:
+        """Train a task on everything before a cutoff, and serve what wins from now on.
+
+        A training that was stopped is gone on with by the same call.
+
+        Args:
+            task: Its name.
+            cutoff: Nothing at or after it is looked at; the end of the log without it.
+            horizon: How far ahead is asked, e.g. ``7d``; the length of the log decides without it.
+            size: Of the behaviour model: ``tiny``, ``small``, ``base``, ``large``.
+            epochs: Most passes over the log; its length decides without it.
+            seed: Makes what is random repeatable.
+            say: Told what is being done.
+            watch: Told of every training step.
+            **asked: The task's own settings, e.g. ``goal="purchase"``.
+
+        Raises:
+            InputError: The task is unknown, or the log has nothing that it could learn from.
+        """
+        from footfall.serving.bundles import write_bundle
+        from footfall.serving.vocabularies import Vocabularies
+        from footfall.tasks._registry import by_name
+        from footfall.training.records import RunRecord
+
+        histories = self._as_of(cutoff)
+        chosen = by_name(task)(**asked)
+        settings = {"cutoff": histories.manifest.get("cutoff_us"), "horizon": horizon, "size": size, "epochs": epochs}
+        record = RunRecord.begin(
+            self.runs_root, task, {**settings, "seed": seed, **asked}, str(histories.manifest["lake_version"])
+        )
+        began = time.monotonic()
+        try:
+            given = self._given(histories, horizon, size, epochs, seed, record.state, say, watch)
+            trained = chosen.train(given)
+            about = {"lake_version": record.facts["lake_version"], "run": record.facts["id"], "settings": settings}
+            vocabularies = Vocabularies.of(histories, trained.content)
+            path = write_bundle(self.models_root, task, trained.model, vocabularies, {**about, **trained.about})
+        except BaseException as error:
+            record.fail(began, f"{type(error).__name__}: {error}")
+            raise
+        record.end(began, trained.curves, {**trained.about, "bundle": path.name})
+        return dataclasses.replace(trained.result, bundle=str(path))  # type: ignore[call-arg]  # every task's result has one
+
+    def evaluate(
+        self,
+        task: str = "recommend",
+        *,
+        against: str | Sequence[str] = "all",
+        cutoff: Moment | None = None,
+        horizon: str | None = None,
+        size: str = "tiny",
+        epochs: int | None = None,
+        seeds: Sequence[int] = (0,),
+        say: Say | None = None,
+        watch: Watch | None = None,
+        **asked: Any,
+    ) -> Result:
+        """Put every family side by side on the last horizon before a cutoff, which none of them saw.
+
+        Args:
+            task: Its name.
+            against: Names of families; ``all`` for every one there is.
+            cutoff: Nothing at or after it is looked at; the end of the log without it.
+            horizon: How far ahead is asked, e.g. ``7d``; the length of the log decides without it.
+            size: Of the behaviour model.
+            epochs: Most passes over the log; its length decides without it.
+            seeds: Each family is fitted once with each.
+            say: Told what is being done.
+            watch: Told of every training step.
+            **asked: The task's own settings, e.g. ``goal="purchase"``.
+
+        Raises:
+            InputError: The task or a family is unknown, or the log is too short.
+        """
+        from footfall.tasks._registry import by_name
+
+        names = (against,) if isinstance(against, str) else tuple(against)
+        given = self._given(self._as_of(cutoff), horizon, size, epochs, seeds[0], None, say, watch)
+        return by_name(task)(**asked).evaluate(given, against=names, seeds=tuple(seeds))
+
+    def recommend(
+        self,
+        users: Sequence[str] | None = None,
+        *,
+        as_of: Moment | None = None,
+        version: str | None = None,
+        **wanted: Any,
+    ) -> Recommendations:
+        """Recommend items to users.
+
+        Args:
+            users: Their ids; everybody without it. One of whom nothing is known has what is popular.
+            as_of: Only what happened before this moment is known; all of the log without it.
+            version: Of the model; the one that is served without it.
+            **wanted: ``k``, ``exclude_seen``, ``in_stock``, ``category``, ``brand``, ``min_price``, ``max_price``,
+                ``diversity``, ``reasons``; see ``serving.recommending.Wanted``.
+
+        Raises:
+            InputError: Nothing is trained, or no item may be shown.
+        """
+        from footfall.serving.recommending import wanted_of
+
+        return self.recommending(as_of=as_of, version=version).recommend(users, wanted_of(**wanted))
+
+    def recommending(self, *, as_of: Moment | None = None, version: str | None = None) -> Recommending:
+        """Open what recommends, to ask it more than once.
+
+        Args:
+            as_of: Only what happened before this moment is known; all of the log without it.
+            version: Of the model; the one that is served without it.
+
+        Raises:
+            InputError: Nothing is trained.
+        """
+        from footfall.serving.bundles import open_bundle
+        from footfall.serving.recommending import Recommending
+
+        bundle = open_bundle(self.models_root, "recommend", version)
+        return Recommending(bundle, self._as_of(as_of))
+
+    def runs(self, ids: Sequence[str] = (), *, task: str | None = None) -> Result:
+        """List training runs, or put some side by side.
+
+        Args:
+            ids: Names of runs, or what they begin with; all are listed without it.
+            task: Runs of this task only.
+
+        Raises:
+            InputError: A run is unknown.
+        """
+        from footfall.training.records import compare, runs_of
+
+        return compare(self.runs_root, ids) if ids else runs_of(self.runs_root, task)
+
+    @property
+    def models_root(self) -> Path:
+        """Where bundles lie, one folder per task."""
+        return self.workspace.path / "models"
+
+    @property
+    def runs_root(self) -> Path:
+        """Where records of training runs lie."""
+        return self.workspace.path / "runs"
+
+    def _as_of(self, cutoff: Moment | None) -> Histories:
+        from footfall.histories.slices import as_of
+
+        moment = self.moment_us(cutoff, "cutoff")
+        return self.histories() if moment is None else as_of(self.histories(), moment)
+
+    def _given(
+        self,
+        histories: Histories,
+        horizon: str | None,
+        size: str,
+        epochs: int | None,
+        seed: int,
+        folder: Path | None,
+        say: Say | None,
+        watch: Watch | None,
+    ) -> Given:
+        from footfall.durations import parse_duration_s
+        from footfall.schema import US_PER_S
+        from footfall.tasks._base import Given
+
+        return Given(
+            histories,
+            size=size,
+            epochs=epochs,
+            horizon_us=None if horizon is None else parse_duration_s(horizon, name="--horizon") * US_PER_S,
+            seed=seed,
+            folder=folder,
+            say=say or (lambda _: None),
+            watch=watch or (lambda *_: None),
+        )
 
     def attribution(self, **options: Any) -> AttributionResult | Breakdown[AttributionResult]:
         """Revenue by the channels that led to it; see ``footfall.journeys.attribution``."""

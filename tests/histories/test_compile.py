@@ -254,15 +254,15 @@ def test_items_carry_what_the_catalogue_last_said_and_new_ones_have_a_code(shop:
     put_rows(shop, "events", stamped([view("u", 0, "a"), view("u", 1, "b")], START_US))
     said: list[Row] = [
         {"item_id": "a", "name": "Old", "category": "x.y", "price": Decimal("5.5000"), "seen_at": START_US},
-        {"item_id": "a", "name": "New", "category": None, "brand": "Acme", "seen_at": START_US + 2},
+        {"item_id": "a", "name": "New", "category": None, "brand": "Acme", "available": False, "seen_at": START_US + 2},
         {"item_id": "new", "name": "Unsold", "seen_at": START_US},
     ]
     put_rows(shop, "items", said)
     items = compile_histories(shop).vocabularies["item"]
     assert items.table.to_pylist() == [
-        {"id": "a", "count": 1, "name": "New", "category": "x.y", "brand": "Acme", "price": 5.5},
-        {"id": "b", "count": 1, "name": None, "category": None, "brand": None, "price": None},
-        {"id": "new", "count": 0, "name": "Unsold", "category": None, "brand": None, "price": None},
+        {"id": "a", "count": 1, "name": "New", "category": "x.y", "brand": "Acme", "price": 5.5, "available": False},
+        {"id": "b", "count": 1, "name": None, "category": None, "brand": None, "price": None, "available": None},
+        {"id": "new", "count": 0, "name": "Unsold", "category": None, "brand": None, "price": None, "available": None},
     ]
     put_rows(shop, "items", [{"item_id": "b", "name": "B", "seen_at": START_US + 9}])  # the catalogue alone changes
     put_rows(shop, "items", [{"item_id": "newer", "seen_at": START_US + 9}])

@@ -69,5 +69,5 @@ def test_a_folder_without_histories_says_what_to_do(tmp_path: Path) -> None:
 def test_another_format_says_what_to_do(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 0}))
-    with pytest.raises(StaleHistoriesError, match="has format 0, this version reads 1; run: footfall compile"):
+    with pytest.raises(StaleHistoriesError, match="has format 0, this version reads 2; run: footfall compile"):
         Histories.open(folder)

@@ -14,7 +14,7 @@ from footfall.evaluation.ranking import evaluate
 from footfall.histories.sequences import Sequences
 from footfall.recommenders.behaviour import Behaviour
 from footfall.recommenders.markov import Markov
-from footfall.training.loop import TrainingSettings
+from footfall.training.loop import Step, TrainingSettings
 
 Make = Callable[..., Sequences]
 QUICK = TrainingSettings(epochs=60, tokens=256, every=10, learning_rate=1e-2, negatives=0, half=False)
@@ -74,8 +74,8 @@ def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
     class StopError(Exception):
         pass
 
-    def stop(done: int, *_: float) -> None:
-        if done > 80:
+    def stop(step: Step) -> None:
+        if step.events > 80:
             raise StopError
 
     with pytest.raises(StopError):

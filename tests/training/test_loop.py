@@ -18,7 +18,7 @@ from footfall.errors import TrainingError
 from footfall.histories.sequences import Sequences
 from footfall.model.behaviour import BehaviourModel
 from footfall.model.config import ModelConfig, Size
-from footfall.training.loop import Run, TrainingSettings
+from footfall.training.loop import Run, Step, TrainingSettings
 from footfall.training.packing import Tokens
 from footfall.training.state import load_state
 from footfall.training.warm_start import item_vectors
@@ -103,7 +103,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(negatives: int, tmp_pat
 
     steps = 0
 
-    def stop(*_: float) -> None:
+    def stop(_: Step) -> None:
         nonlocal steps
         steps += 1
         if steps == 8:  # within an epoch
@@ -155,7 +155,7 @@ def test_a_folder_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(tmp_path: Path) -> None:
     run = make(dataclasses.replace(SETTINGS, save_s=0.0), tmp_path / "run")
 
-    def spoil(*_: float) -> None:
+    def spoil(_: Step) -> None:
         if run.steps == 5:
             with torch.no_grad():
                 run.model.items.own.weight.fill_(torch.nan)

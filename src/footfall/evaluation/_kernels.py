@@ -114,3 +114,18 @@ def rank(
         if top.shape[1] > 0:
             _first(row, case + 1, marks, best, top[case])
     return -1
+
+
+@kernel
+def highest(scores: Floats, top: Int32) -> None:
+    """Write the codes with the highest scores of each row into ``top``, best first; see ``ranking.highest``.
+
+    Args:
+        scores: float32 or float64 [rows, n_codes].
+        top: Filled: 0 where candidates run out; int32 [rows, k], k from 1.
+    """
+    marks = np.zeros(scores.shape[1], np.int32)
+    best = np.empty(top.shape[1], scores.dtype)
+    for row in range(len(scores)):
+        top[row] = 0
+        _first(scores[row], row + 1, marks, best, top[row])

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.errors import InputError, unknown_name
-from footfall.evaluation import beyond
+from footfall.evaluation import _kernels, beyond
 from footfall.evaluation._kernels import rank
 from footfall.evaluation.accuracy import accuracy, places
 from footfall.evaluation.cases import Cases
@@ -156,6 +156,18 @@ def top_k(scores: npt.NDArray[np.floating], cases: Cases, k: int) -> Int32:
     return _stands(scores, cases, k)[2]
 
 
+def highest(scores: npt.NDArray[np.floating], k: int) -> Int32:
+    """Return the codes with the highest scores of each row, int32 [rows, k]: best first, of equals the lower code.
+
+    Args:
+        scores: float [rows, n_codes]; -inf for what is no candidate.
+        k: Length of the lists, from 1; 0 stands where candidates run out.
+    """
+    top = np.empty((len(scores), k), np.int32)
+    _kernels.highest(np.ascontiguousarray(scores), top)
+    return top
+
+
 def evaluate(
     score: Score,
     cases: Cases,
@@ -221,10 +233,11 @@ def _stands(scores: npt.NDArray[Any], cases: Cases, k: int) -> tuple[Int64, Int6
         )
     greater, equal = np.empty(len(targets), np.int64), np.empty(len(targets), np.int64)
     top = np.empty((len(cases), k), np.int32)
+    seen = histories if cases.seen is None else cases.seen
     wrong = rank(
         np.ascontiguousarray(scores),
-        histories.offsets,
-        histories.item,
+        seen.offsets,
+        seen.item,
         cases.target_offsets,
         targets,
         cases.exclude_seen,

@@ -28,7 +28,12 @@ _BATCH_ROWS: Final = 256 * 1024
 
 _TABLE_SCHEMA: Final = pa.schema([("id", pa.string()), ("count", pa.int64())])
 _ITEM_SCHEMA: Final = pa.schema(
-    [*_TABLE_SCHEMA, *((c, pa.string()) for c in ("name", "category", "brand")), ("price", pa.float64())]
+    [
+        *_TABLE_SCHEMA,
+        *((c, pa.string()) for c in ("name", "category", "brand")),
+        ("price", pa.float64()),
+        ("available", pa.bool_()),
+    ]
 )
 
 
@@ -192,8 +197,9 @@ def write_vocabulary(run: Engine, column: str, path: Path) -> None:
     """
     if column != "item":
         return _stream(run, f"SELECT id, count FROM v_{column} ORDER BY rowid", _TABLE_SCHEMA, path)
-    newest = ", ".join(f"arg_max({c}, row(seen_at, {c})) AS {c}" for c in ("name", "category", "brand", "price"))
-    shown = "v.id, v.count, i.name, i.category, i.brand, CAST(i.price AS DOUBLE) AS price"
+    said = ("name", "category", "brand", "price", "available")
+    newest = ", ".join(f"arg_max({c}, row(seen_at, {c})) AS {c}" for c in said)
+    shown = "v.id, v.count, i.name, i.category, i.brand, CAST(i.price AS DOUBLE) AS price, i.available"
     sql = (
         f"SELECT {shown} FROM (SELECT *, rowid AS place FROM v_item) v LEFT JOIN "
         f"(SELECT item_id AS id, {newest} FROM items GROUP BY item_id) i USING (id) ORDER BY place"

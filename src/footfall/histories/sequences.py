@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,17 @@ class Sequences:
         kept = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
         users = None if self.user_idx is None else self.user_idx if rows is None else self.user_idx[rows]
         return dataclasses.replace(self, offsets=offsets, user_idx=users, **self._columns_at(kept))
+
+    def at(self, parts: Sequence[Int64]) -> Sequences:
+        """Return sequences made of events at given positions; nobody's, for they may be mixtures.
+
+        Args:
+            parts: Positions of the events of each, ascending, int64 [its length].
+        """
+        lengths = [len(part) for part in parts]
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)))
+        kept = np.concatenate([np.zeros(0, np.int64), *parts])
+        return dataclasses.replace(self, offsets=offsets, user_idx=None, **self._columns_at(kept))
 
     def take(self, rows: Int64) -> Sequences:
         """Return some sequences, in the order given.

@@ -26,7 +26,7 @@ from footfall.histories.columns import CODED
 from footfall.histories.partition import Partition
 from footfall.histories.vocabulary import Vocabulary
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Vocabulary:
     Attributes:
         name: Which column it codes, e.g. ``item``.
         table: Arrow table, one row per real id in code order: ``id`` string, ``count`` int64, then attributes (for
-            items: ``name``, ``category``, ``brand``, ``price``). Row ``i`` has code ``i + 3``.
+            items: ``name``, ``category``, ``brand``, ``price``, ``available``). Row ``i`` has code ``i + 3``.
     """
 
     name: str

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.errors import InputError
-from footfall.histories.columns import FIRST_CODE
+from footfall.histories.columns import FIRST_CODE, UNSEEN
 from footfall.histories.sequences import Sequences
 from footfall.recommenders._base import Recommender, Scores
 
@@ -29,6 +29,7 @@ class Learnt(Recommender, abc.ABC):
 
     _arrays: Arrays | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
     _n_codes: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
+    _grown: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
 
     @abc.abstractmethod
     def _learn(self, train: Sequences, seed: int) -> Arrays:
@@ -55,7 +56,7 @@ class Learnt(Recommender, abc.ABC):
             InputError: The sequences lack what the family needs.
         """
         self._arrays = self._learn(train.with_items(), seed)
-        self._n_codes = train.n_codes
+        self._n_codes, self._grown = train.n_codes, 0
         return self
 
     def scores(self, histories: Sequences) -> Scores:
@@ -64,11 +65,23 @@ class Learnt(Recommender, abc.ABC):
         Raises:
             InputError: Nothing was learnt yet, or the histories are coded by another vocabulary.
         """
-        check_codes(self, self._n_codes if self._arrays is not None else None, histories)
+        n_codes = max(self._n_codes, self._grown)
+        check_codes(self, n_codes if self._arrays is not None else None, histories)
         assert self._arrays is not None  # noqa: S101 - for the type checker
-        result = self._rank(histories.with_items(), self._arrays)
+        result = self._rank(_known(histories, self._n_codes).with_items(), self._arrays)
         result[:, :FIRST_CODE] = -np.inf
+        if n_codes > self._n_codes:  # a new item has the score of one that nobody has met
+            return np.pad(result, ((0, 0), (0, n_codes - self._n_codes)))
         return result
+
+    def grow(self, newer: Sequences) -> bool:
+        """Make room for a newer log: new items have the score of one that nobody has met, which is 0.
+
+        Args:
+            newer: Histories of that log.
+        """
+        self._grown = newer.n_codes
+        return True
 
     def save(self, folder: Path) -> None:
         """Write the settings as JSON and the arrays as npz.
@@ -101,6 +114,14 @@ class Learnt(Recommender, abc.ABC):
             found._arrays = dict(arrays)
         found._n_codes = kept["n_codes"]
         return found
+
+
+def _known(histories: Sequences, n_codes: int) -> Sequences:
+    """Return histories in which items beyond a vocabulary are unseen ones."""
+    if histories.n_codes <= n_codes:
+        return histories
+    item = np.where(histories.item < n_codes, histories.item, UNSEEN).astype(np.int32)
+    return dataclasses.replace(histories, item=item, n_codes=n_codes, content=None)
 
 
 def settings_of(recommender: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from footfall.training.warm_start import item_vectors
 
 _WEIGHTS = "model.safetensors"
 _AGAIN = "embedding.items."
-_TUNING = TrainingSettings(epochs=8, learning_rate=1e-3, next_weight=0.2, goal_weight=1.0, every=1, patience=3)
+_TUNING = TrainingSettings(epochs=4, learning_rate=1e-3, next_weight=0.0, goal_weight=1.0, every=1, patience=2)
 SCORED_TOKENS = 8192
 """Events that are read at once when histories are scored."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -53,6 +53,19 @@ class Blend(Recommender):
         fits = len(self.weights) == len(self.members) and min(self.weights) >= 0 and max(self.weights) > 0
         require(self, "weights", f"{len(self.members)} numbers from 0, not all 0", holds=fits)
 
+    @classmethod
+    def of(cls, members: Sequence[Recommender], weights: tuple[float, ...] = (), n_codes: int | None = None) -> Self:
+        """Blend recommenders that are fitted already.
+
+        Args:
+            members: All fitted on one vocabulary.
+            weights: One for each; equal ones without it.
+            n_codes: Size of that vocabulary.
+        """
+        found = cls(tuple(members), weights)
+        found._n_codes = n_codes
+        return found
+
     def fit(self, train: Sequences, *, seed: int = 0) -> Self:
         """Fit every member; the arguments are those of the protocol."""
         for member in self.members:
@@ -69,6 +82,16 @@ class Blend(Recommender):
         check_codes(self, self._n_codes, histories)
         used = [(m, w) for m, w in zip(self.members, self.weights, strict=True) if w > 0]
         return _weighted([standardised(m.scores(histories)) for m, _ in used], [w for _, w in used])
+
+    def grow(self, newer: Sequences) -> bool:
+        """Let every member make room for a newer log; False where one cannot.
+
+        Args:
+            newer: Histories of that log.
+        """
+        self._n_codes = newer.n_codes
+        grown = [member.grow(newer) for member in self.members]  # each, even after one that cannot
+        return all(grown)
 
     def tuned(self, cases: Cases, metric: Metric, *, steps: int = 10, batch: int = 512) -> Self:
         """Return the same fitted members under the weights that are best on validation cases.

@@ -105,8 +105,31 @@ class Look:
 
 
 Metric = Callable[[BehaviourModel], float]
-Watch = Callable[[int, int, float, float], None]
-"""Told of every step: events of this epoch done, and all; loss; best metric so far."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """Where a run stands after a step.
+
+    Attributes:
+        epoch: Epochs done.
+        epochs: The most there will be.
+        events: Events of this epoch that are done.
+        epoch_events: Events of an epoch.
+        loss: Mean loss of this epoch so far.
+        best: Best metric so far; -inf without one.
+    """
+
+    epoch: int
+    epochs: int
+    events: int
+    epoch_events: int
+    loss: float
+    best: float
+
+
+Watch = Callable[[Step], None]
+"""Told of every step."""
 
 
 def has_half(device: torch.device) -> bool:
@@ -204,7 +227,7 @@ class Run:
                     continue  # done before the run was stopped
                 self._step(groups)
                 if watch is not None:
-                    watch(int(self.loss_n), int(self.lengths.sum()), self.loss_sum / max(self.loss_n, 1), self.best)
+                    watch(self._stand())
                 if self.folder is not None and time.monotonic() - saved >= self.settings.save_s:
                     self._save()
                     saved = time.monotonic()
@@ -249,6 +272,10 @@ class Run:
         self.step, self.steps, self.events = self.step + 1, self.steps + 1, self.events + n
         self.loss_sum, self.loss_n = self.loss_sum + float(loss.detach()) * n, self.loss_n + n
         self.cpu_s += time.process_time() - began
+
+    def _stand(self) -> Step:
+        loss = self.loss_sum / max(self.loss_n, 1)
+        return Step(self.epoch, self.settings.epochs, int(self.loss_n), int(self.lengths.sum()), loss, self.best)
 
     def _share(self) -> float:
         done = min(1.0, (self.epoch + self.loss_n / max(int(self.lengths.sum()), 1)) / self.settings.epochs)

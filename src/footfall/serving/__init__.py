@@ -1,0 +1,1 @@
+"""Serving: bundles that are kept, opened and asked; no HTTP."""

@@ -1,0 +1,190 @@
+"""Bundles: what is served, on disk. Written whole or not at all, checked when opened, never pickle.
+
+models/<task>/<version>/
+  bundle.json        format, task, version, lake version, code version, what was asked, settings, metrics, checksums
+  card.md            the same for a reader
+  vocabularies.json  the ids that codes stand for
+  model/             what the family itself wrote
+models/<task>/champion   the version that is served
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from footfall._version import __version__
+from footfall.errors import InputError
+from footfall.recommenders._base import Recommender
+from footfall.recommenders._learnt import read_settings
+from footfall.recommenders._registry import by_name
+from footfall.results import format_cell
+from footfall.serving.vocabularies import Vocabularies
+
+FORMAT: Final = 1
+CHAMPION: Final = "champion"
+_ABOUT: Final = "bundle.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """What is served of one task.
+
+    Attributes:
+        path: Its folder.
+        about: What ``bundle.json`` says.
+        vocabularies: The ids that codes stand for.
+        model: The fitted model.
+    """
+
+    path: Path
+    about: Mapping[str, Any]
+    vocabularies: Vocabularies
+    model: Recommender
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self.path.name
+
+
+def write_bundle(
+    models: Path, task: str, model: Recommender, vocabularies: Vocabularies, about: Mapping[str, Any]
+) -> Path:
+    """Write a bundle and make it the one that is served.
+
+    Args:
+        models: The workspace's folder of models.
+        task: Name of the task.
+        model: Fitted.
+        vocabularies: Of the log it was fitted on.
+        about: JSON-ready facts: lake version, question, settings, metrics.
+
+    Returns:
+        Its folder.
+    """
+    home = models / task
+    home.mkdir(parents=True, exist_ok=True)
+    version = _new_version(home)
+    fresh = home / f".new-{version}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    (fresh / "model").mkdir(parents=True)
+    model.save(fresh / "model")
+    vocabularies.save(fresh)
+    facts = {
+        "format": FORMAT,
+        "task": task,
+        "version": version,
+        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "code_version": __version__,
+        **about,
+        "checksums": {str(file.relative_to(fresh)): _checksum(file) for file in _files(fresh)},
+    }
+    (fresh / _ABOUT).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (fresh / "card.md").write_text(_card(facts), encoding="utf-8")
+    for file in _files(fresh):
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+    fresh.rename(home / version)
+    point(models, task, version)
+    return home / version
+
+
+def point(models: Path, task: str, version: str, alias: str = CHAMPION) -> None:
+    """Let an alias stand for a version.
+
+    Args:
+        models: The workspace's folder of models.
+        task: Name of the task.
+        version: One that is there.
+        alias: E.g. ``champion``.
+
+    Raises:
+        InputError: There is no such version.
+    """
+    home = models / task
+    if not (home / version / _ABOUT).is_file():
+        have = ", ".join(versions(models, task)) or "none"
+        raise InputError(f"there is no version {version!r} of {task}; have: {have}")
+    fresh = home / f".{alias}.new"
+    fresh.write_text(version + "\n", encoding="utf-8")
+    fresh.replace(home / alias)
+
+
+def versions(models: Path, task: str) -> list[str]:
+    """Return the versions of a task's bundles, the oldest first.
+
+    Args:
+        models: The workspace's folder of models.
+        task: Name of the task.
+    """
+    home = models / task
+    return sorted(p.parent.name for p in home.glob(f"*/{_ABOUT}") if not p.parent.name.startswith("."))
+
+
+def open_bundle(models: Path, task: str, version: str | None = None) -> Bundle:
+    """Open a bundle; every file's checksum is compared.
+
+    Args:
+        models: The workspace's folder of models.
+        task: Name of the task.
+        version: A version; the one that is served without it.
+
+    Raises:
+        InputError: There is none, it was written by a later Footfall, or a file is not as it was written.
+    """
+    home = models / task
+    if version is None:
+        if not (home / CHAMPION).is_file():
+            raise InputError(f"nothing is trained for {task} in this workspace; run: footfall train {task}")
+        version = (home / CHAMPION).read_text(encoding="utf-8").strip()
+    folder = home / version
+    if not (folder / _ABOUT).is_file():
+        have = ", ".join(versions(models, task)) or "none"
+        raise InputError(f"there is no version {version!r} of {task}; have: {have}")
+    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    if about.get("format") != FORMAT:
+        given = about.get("format")
+        raise InputError(f"{folder} has format {given!r}; accepted: {FORMAT}; use the Footfall that wrote it")
+    for name, expected in about["checksums"].items():
+        if not (folder / name).is_file() or _checksum(folder / name) != expected:
+            raise InputError(f"{folder / name} is not as it was written; train again (footfall train {task})")
+    family = read_settings(folder / "model")["recommender"]
+    return Bundle(folder, about, Vocabularies.load(folder), by_name(family).load(folder / "model"))
+
+
+def _new_version(home: Path) -> str:
+    now = dt.datetime.now(dt.UTC)
+    while (home / f"{now:%Y%m%dT%H%M%SZ}").exists():
+        now += dt.timedelta(seconds=1)
+    return f"{now:%Y%m%dT%H%M%SZ}"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _card(facts: Mapping[str, Any]) -> str:
+    lines = [f"# {facts['task']} {facts['version']}", ""]
+    for name, value in facts.items():
+        if name in ("checksums", "families"):
+            continue
+        lines.append(f"- **{name}**: {format_cell(value)}")
+    families = facts.get("families", [])
+    if families:
+        names = list(families[0])
+        lines += ["", "| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+        lines += ["| " + " | ".join(format_cell(row[name]) for name in names) + " |" for row in families]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,329 @@
+"""Recommending: a bundle and the histories of now, asked for users by their ids."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footfall.errors import InputError, unknown_name
+from footfall.histories.columns import FIRST_CODE
+from footfall.histories.event_features import described
+from footfall.histories.sequences import Sequences
+from footfall.histories.store import Histories
+from footfall.results import Result
+from footfall.serving.bundles import Bundle
+from footfall.tasks._answers import SCORES_AT_ONCE, Filters, Lists, lists, reasons
+from footfall.training.warm_start import item_vectors
+
+REASON: Final = pa.struct(
+    [
+        ("item_id", pa.string()),
+        ("event_type", pa.string()),
+        ("timestamp", pa.timestamp("us", "UTC")),
+        ("weight", pa.float32()),
+    ]
+)
+SCHEMA: Final = pa.schema(
+    [("user_id", pa.string()), ("item_id", pa.string()), ("rank", pa.int32()), ("score", pa.float32())]
+)
+SCHEMA_WITH_REASONS: Final = SCHEMA.append(pa.field("reasons", pa.list_(REASON)))
+_SIMILARITY_WIDTH: Final = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """How lists are to be.
+
+    Attributes:
+        k: Length of the lists.
+        exclude_seen: Whether items had before are left out; None: as the model was trained.
+        filters: Which items may be shown.
+        diversity: 0: by score alone; towards 1: the less alike, the better.
+        reasons: Whether each item says which past events moved it.
+    """
+
+    k: int = 10
+    exclude_seen: bool | None = None
+    filters: Filters = dataclasses.field(default_factory=Filters)
+    diversity: float = 0.0
+    reasons: bool = False
+
+
+def wanted_of(**given: Any) -> Wanted:
+    """Make a ``Wanted`` from its fields and those of its filters.
+
+    Raises:
+        InputError: There is no such setting.
+    """
+    filters = {field.name for field in dataclasses.fields(Filters)}
+    own = {field.name for field in dataclasses.fields(Wanted)} - {"filters"}
+    for name in given:
+        if name not in filters | own:
+            raise InputError(unknown_name("setting of recommend", name, filters | own))
+    kept = {name: value for name, value in given.items() if name in own}
+    return Wanted(**kept, filters=Filters(**{name: value for name, value in given.items() if name in filters}))
+
+
+@dataclasses.dataclass(frozen=True)
+class Recommendations(Result):
+    """Items for users.
+
+    Attributes:
+        question: What the model foretells, in words.
+        model: What gave the scores.
+        version: Of the bundle.
+        users: Number of users with a list.
+        cold: Number of them of whom nothing is known: they have what is popular.
+        table: ``user_id, item_id, rank, score`` and, if asked for, ``reasons``: a list of the events that moved the
+            item up, with their share.
+        names: Names of items, where the catalogue has them.
+    """
+
+    question: str
+    model: str
+    version: str
+    users: int
+    cold: int
+    table: pa.Table
+    names: Mapping[str, str]
+
+    def headline(self) -> str:
+        """Say what this is."""
+        return f"{self.question}: {self.users:,} users, by {self.model} (version {self.version})"
+
+    def notes(self) -> Sequence[str]:
+        """Say what is special."""
+        if not self.cold:
+            return ()
+        return (f"Nothing is known of {self.cold:,} of these users: they have what is popular with everybody.",)
+
+    def to_arrow(self) -> pa.Table:
+        """Return the lists as an Arrow table."""
+        return self.table
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        kept = ("question", "model", "version", "users", "cold")
+        return {name: getattr(self, name) for name in kept} | {"rows": self.table_rows()}
+
+    def table_rows(self) -> list[dict[str, Any]]:
+        """Return one row an item of a list; with its name, where the catalogue has one."""
+        rows = self.table.to_pylist()
+        found = []
+        for row in rows:
+            flat = {name: row[name] for name in ("user_id", "rank", "item_id")}
+            if self.names:
+                flat["name"] = self.names.get(row["item_id"])
+            flat["score"] = round(row["score"], 4)
+            if "reasons" in row:
+                said = [_said(reason, self.names) for reason in row["reasons"]]
+                flat["because"] = "; ".join(said) or "popular with everybody"
+            found.append(flat)
+        return found
+
+
+def _said(reason: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    item = reason["item_id"]
+    what = " ".join(part for part in (reason["event_type"], names.get(item, item)) if part)
+    when: dt.datetime = reason["timestamp"]
+    return f"{what} on {when:%Y-%m-%d} ({reason['weight']:.0%})"
+
+
+class Recommending:
+    """A bundle over the histories of now."""
+
+    def __init__(self, bundle: Bundle, histories: Histories) -> None:
+        """Make ready: the model makes room for items that were added since it was trained.
+
+        Args:
+            bundle: Of the task ``recommend``.
+            histories: What is known now, or was at a cutoff.
+        """
+        self.bundle, self.histories = bundle, histories
+        self.log, self.codes = bundle.vocabularies.read(histories, described(histories))
+        bundle.model.grow(self.log)
+        self.question: Mapping[str, Any] = bundle.about["question"]
+        self._vectors: npt.NDArray[np.float32] | None = None
+
+    def recommend(self, users: Sequence[str] | None, wanted: Wanted) -> Recommendations:
+        """Return lists for users, all of them at once.
+
+        Args:
+            users: Their ids; everybody with an event without it.
+            wanted: How the lists are to be.
+        """
+        rows, ids = self.everybody() if users is None else (self.rows_of(users), list(users))
+        table = pa.concat_tables([self.schema(wanted).empty_table(), *self.tables(rows, ids, wanted)])
+        return self.described(table, rows)
+
+    @staticmethod
+    def schema(wanted: Wanted) -> pa.Schema:
+        """Return the columns of the tables.
+
+        Args:
+            wanted: How the lists are to be.
+        """
+        return SCHEMA_WITH_REASONS if wanted.reasons else SCHEMA
+
+    def described(self, table: pa.Table, rows: npt.NDArray[np.int64]) -> Recommendations:
+        """Put a table of lists, or the first of its rows, with what there is to say about them.
+
+        Args:
+            table: Lists.
+            rows: The ``user_idx`` of all users that were asked for, int64 [users].
+        """
+        items = self.histories.vocabularies["item"].table
+        names: dict[str, str] = {}
+        if "name" in items.column_names:
+            ids = set(table["item_id"].to_pylist())
+            if "reasons" in table.column_names:
+                ids |= {reason["item_id"] for why in table["reasons"].to_pylist() for reason in why}
+            shown = items.filter(pc.is_in(items["id"], pa.array(ids, pa.string())))
+            names = {i: n for i, n in zip(shown["id"].to_pylist(), shown["name"].to_pylist(), strict=True) if n}
+        about = self.bundle.about
+        return Recommendations(
+            question=about["question_text"],
+            model=about["served"],
+            version=self.bundle.version,
+            users=len(rows),
+            cold=int((np.where(rows < 0, 0, self.log.lengths[np.maximum(rows, 0)]) == 0).sum()),
+            table=table,
+            names=names,
+        )
+
+    def lists(self, rows: npt.NDArray[np.int64], wanted: Wanted) -> tuple[Sequences, Lists]:
+        """Return lists of some users.
+
+        Args:
+            rows: Their ``user_idx``, int64 [users]; -1 for somebody of whom nothing is known.
+            wanted: How the lists are to be.
+
+        Returns:
+            Their histories, and their lists; codes are the bundle's.
+        """
+        asked = self._histories_of(rows)
+        exclude = self.question["exclude_seen"] if wanted.exclude_seen is None else wanted.exclude_seen
+        types = self._types()
+        seen = None
+        if exclude:
+            about = asked.item >= FIRST_CODE
+            if types and asked.event_type is not None:
+                about &= np.isin(asked.event_type, np.array(types))
+            seen = asked.where(about)
+        vectors = self._item_vectors() if wanted.diversity else None
+        shown = self._shown(wanted.filters)
+        return asked, lists(
+            self.bundle.model, asked, shown, seen, wanted.k, diversity=wanted.diversity, vectors=vectors
+        )
+
+    def tables(self, rows: npt.NDArray[np.int64], ids: Sequence[str], wanted: Wanted) -> Iterator[pa.Table]:
+        """Yield the lists of users as tables, some users at a time.
+
+        Args:
+            rows: Their ``user_idx``, int64 [users]; -1 for somebody of whom nothing is known.
+            ids: Their ids.
+            wanted: How the lists are to be.
+        """
+        step = max(1, min(4096, SCORES_AT_ONCE // self.log.n_codes))
+        for start in range(0, len(rows), step):
+            some = slice(start, start + step)
+            asked, found = self.lists(rows[some], wanted)
+            yield self._table(asked, found, list(ids[some]), wanted)
+
+    def _table(self, asked: Sequences, found: Lists, ids: list[str], wanted: Wanted) -> pa.Table:
+        items = self.histories.vocabularies["item"]
+        places = np.argwhere(found.items >= FIRST_CODE)
+        codes = self.codes[found.items[places[:, 0], places[:, 1]]]
+        columns = {
+            "user_id": pa.array(ids, pa.string()).take(pa.array(places[:, 0])),
+            "item_id": items.table["id"].take(pa.array(codes - FIRST_CODE)).combine_chunks(),
+            "rank": pa.array(places[:, 1] + 1, pa.int32()),
+            "score": pa.array(found.scores[places[:, 0], places[:, 1]], pa.float32()),
+        }
+        if not wanted.reasons:
+            return pa.table(columns, schema=SCHEMA)
+        columns["reasons"] = pa.array(self._reasons(asked, found), pa.list_(REASON))
+        return pa.table(columns, schema=SCHEMA_WITH_REASONS)
+
+    def _reasons(self, asked: Sequences, found: Lists) -> list[list[dict[str, Any]]]:
+        types, items = self.histories.vocabularies["event_type"], self.histories.vocabularies["item"]
+        said: list[list[dict[str, Any]]] = []
+        for row, codes in enumerate(found.items):
+            real = codes[codes >= FIRST_CODE]
+            history = asked.take(np.array([row]))
+            for why in reasons(self.bundle.model, history, real):
+                lines = []
+                for reason in why:
+                    last = reason.events[-1]
+                    kind = (
+                        None if history.event_type is None else types.decode(self._their_type(history.event_type[last]))
+                    )
+                    lines.append(
+                        {
+                            "item_id": items.decode(int(self.codes[history.item[last]])),
+                            "event_type": kind,
+                            "timestamp": None if history.timestamp_us is None else int(history.timestamp_us[last]),
+                            "weight": reason.weight,
+                        }
+                    )
+                said.append(lines)
+        return said
+
+    def _their_type(self, code: int) -> int:
+        own = self.bundle.vocabularies.ids["event_type"]
+        if FIRST_CODE <= code < FIRST_CODE + len(own):
+            return self.histories.vocabularies["event_type"].code(own[code - FIRST_CODE])
+        return int(code)
+
+    def _types(self) -> list[int]:
+        own = list(self.bundle.vocabularies.ids["event_type"])
+        return [FIRST_CODE + own.index(name) for name in self.question["types"]]
+
+    def _histories_of(self, rows: npt.NDArray[np.int64]) -> Sequences:
+        known = np.maximum(rows, 0)
+        starts = np.where(rows < 0, 0, self.log.offsets[:-1][known])
+        ends = np.where(rows < 0, 0, self.log.offsets[1:][known])
+        return self.log.between(starts, ends, known)
+
+    def _shown(self, filters: Filters) -> npt.NDArray[np.bool_]:
+        theirs = filters.mask(self.histories.vocabularies["item"].table)
+        shown = np.zeros(self.log.n_codes, bool)
+        real = self.codes >= FIRST_CODE
+        shown[real] = theirs[self.codes[real] - FIRST_CODE]
+        return shown
+
+    def _item_vectors(self) -> npt.NDArray[np.float32]:
+        """Return the model's vectors of items; where it has none, those of their co-occurrence."""
+        if self._vectors is None:
+            own = self.bundle.model.vectors()
+            self._vectors = item_vectors(self.log, _SIMILARITY_WIDTH) if own is None else own
+        return self._vectors
+
+    def rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return the ``user_idx`` of users by their ids, int64 [ids]; -1 for ids that the log does not know.
+
+        Args:
+            ids: As the shop gave them, or a device's.
+        """
+        found = np.full(len(ids), -1, np.int64)
+        wanted = pa.array(ids, pa.string())
+        base = 0
+        for users in self.histories.users:
+            place = pc.index_in(wanted, users["user_id"].combine_chunks())
+            here = np.asarray(place.is_valid())
+            found[here] = np.asarray(place.fill_null(0))[here] + base
+            base += users.num_rows
+        return found
+
+    def everybody(self) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Return the ``user_idx`` of everybody with an event, int64, and their ids."""
+        ids = [id_ for users in self.histories.users for id_ in users["user_id"].to_pylist()]
+        rows = np.flatnonzero(self.log.lengths > 0)
+        return rows, [ids[row] for row in rows.tolist()]

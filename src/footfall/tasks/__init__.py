@@ -1,0 +1,1 @@
+"""Tasks: business questions, one file each."""
