@@ -8,15 +8,22 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from footfall.cli._common import emit, format_option
+from footfall.cli._training import training_bar
 from footfall.cli.data import progress_bar
+
+if TYPE_CHECKING:
+    from footfall.shop import Shop
 
 VISITS = "event_type not in ('message_sent', 'ad_impression')"
 """What is sent to a person is no visit of theirs."""
+
+DEMO_EPOCHS = 2
+"""Few, so that the demo is done in minutes; a model for use trains longer."""
 
 FUNNEL = ("view_item", "add_to_cart", "begin_checkout", "purchase")
 
@@ -43,7 +50,7 @@ def simulate_command(out: str, format_: str, form: str, **options: Any) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which shop.")
 @click.option("--no-serve", is_flag=True, help="Stop after printing.")
 def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
-    """Make a simulated shop in DIR (made anew each time), read it, show its quality and its journeys."""
+    """Make a simulated shop in DIR (made anew each time), read it, show its journeys, recommend items in it."""
     del no_serve  # there is nothing to serve yet; the switch is here so that scripts need not change
     from footfall import shop as shops
     from footfall.simulator import describe, simulate
@@ -80,11 +87,28 @@ def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
     click.echo(shop.rfm())
     _say("9. Where the revenue comes from")
     click.echo(shop.attribution())
+    _say("10. What comes next: a tiny behaviour model learns it, beside simple rivals; what wins is served")
+    with training_bar(quiet=False) as (say, watch):
+        trained = shop.train("recommend", epochs=DEMO_EPOCHS, say=say, watch=watch)
+    click.echo(trained)
+    _say("11. Recommendations, and the past events that moved them")
+    click.echo(shop.recommend(_regulars(shop), k=4, reasons=True))
     click.echo(f"\nDone in {time.monotonic() - began:.0f} s. The workspace is {home}; go on with, for example:")
     name = "footfall" if shutil.which("footfall") else os.path.relpath(sys.argv[0])
     click.echo(f"  {name} -w {home} transitions")
     click.echo(f"  {name} -w {home} funnel search view_item add_to_cart --within 1d --by device")
+    click.echo(f"  {name} -w {home} evaluate recommend --against all --epochs {DEMO_EPOCHS}")
+    click.echo(f"  {name} -w {home} recommend -k 10 --out recs.parquet")
     click.echo(f"or read a log of your own: {name} init myshop; {name} -w myshop ingest events.csv")
+
+
+def _regulars(shop: Shop, most: int = 3) -> list[str]:
+    """Return people with much but not too much history, of whom one sees why they are shown what they are shown."""
+    model = shop.recommending()
+    rows, ids = model.everybody()
+    lengths = model.log.lengths[rows]
+    chosen = [i for i, length in enumerate(lengths.tolist()) if 20 <= length <= 60][:most]
+    return [ids[i] for i in chosen] or ids[:most]
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,7 @@ from footfall._version import __version__
 from footfall.errors import FootfallError, InputError, unknown_name
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("demo", "Make a simulated shop, ingest it, show its quality and its journeys."),
+    "demo": ("demo", "Make a simulated shop, show its journeys, recommend items in it."),
     "init": ("data", "Make a workspace."),
     "simulate": ("demo", "Write a simulated shop's log, with its truth apart."),
     "ingest": ("data", "Read event files into the workspace."),

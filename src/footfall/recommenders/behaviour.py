@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -19,6 +20,7 @@ from footfall.evaluation.ranking import evaluate
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.event_features import QUERY
 from footfall.histories.sequences import Sequences
+from footfall.model.batch import Batch
 from footfall.model.behaviour import BehaviourModel
 from footfall.model.config import ModelConfig, size_of
 from footfall.recommenders._base import Recommender, Scores
@@ -197,25 +199,54 @@ class Behaviour(Recommender):
         Raises:
             InputError: Nothing was learnt yet, or the histories are coded by another vocabulary.
         """
-        check_codes(self, None if self.model is None else self.model.config.n_codes, histories)
-        assert self.model is not None  # noqa: S101 - for the type checker
+        model = self._ready(histories)
         assert self._counts is not None  # noqa: S101 - for the type checker
-        model = self.model.eval()
         found = np.empty((len(histories), histories.n_codes), np.float32)
         if (histories.lengths == 0).any():
             found[histories.lengths == 0] = np.log1p(self._counts)
-        if model.config.time_aware and histories.timestamp_us is None:
-            raise InputError("this model reads times, and these histories have none; give histories with times")
         if self._keys is None:
             with torch.inference_mode():
                 self._keys = model.keys()
-        # One event more than is read: the first one's token tells the time since the one before it.
-        tokens = Tokens.of(histories.tail(model.config.size.context + 1), model.config)
-        for rows, groups in newest(tokens.sequences, model.config.size.context, SCORED_TOKENS):
-            batch = tokens.batch(groups)[0].to(self._keys.device)
+        for rows, batch in self._batches(histories, model):
             found[rows] = model.score(batch, self.goal, self._keys).cpu().numpy()
         found[:, :FIRST_CODE] = -np.inf
         return found
+
+    def queries(self, histories: Sequences) -> npt.NDArray[np.float32]:
+        """Return what scores are the dot products of with ``vectors()``, float32 [histories, width].
+
+        A history without events has a row of zeros.
+
+        Args:
+            histories: What is known of each.
+
+        Raises:
+            InputError: Nothing was learnt yet, or the histories are coded by another vocabulary.
+        """
+        model = self._ready(histories)
+        found = np.zeros((len(histories), model.config.size.width), np.float32)
+        for rows, batch in self._batches(histories, model):
+            with torch.inference_mode():
+                states = model(batch)[batch.ends]
+                found[rows] = model.queries(states, self.goal).cpu().numpy()
+        return found
+
+    def _ready(self, histories: Sequences) -> BehaviourModel:
+        check_codes(self, None if self.model is None else self.model.config.n_codes, histories)
+        assert self.model is not None  # noqa: S101 - for the type checker
+        if self.model.config.time_aware and histories.timestamp_us is None:
+            raise InputError("this model reads times, and these histories have none; give histories with times")
+        return self.model.eval()
+
+    @staticmethod
+    def _batches(histories: Sequences, model: BehaviourModel) -> Iterator[tuple[npt.NDArray[np.int64], Batch]]:
+        """Yield the end of every history that has events: their numbers, and a batch of them."""
+        context = model.config.size.context
+        # One event more than is read: the first one's token tells the time since the one before it.
+        tokens = Tokens.of(histories.tail(context + 1), model.config)
+        device = model.items.own.weight.device
+        for rows, groups in newest(tokens.sequences, context, SCORED_TOKENS):
+            yield rows, tokens.batch(groups)[0].to(device)
 
     def grow(self, newer: Sequences) -> bool:
         """Make room for the vocabulary of a newer log; new items stand where their content puts them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,9 +18,11 @@ from footfall.histories.columns import FIRST_CODE
 from footfall.histories.event_features import described
 from footfall.histories.sequences import Sequences
 from footfall.histories.store import Histories
+from footfall.recommenders.behaviour import Behaviour
 from footfall.results import Result
 from footfall.serving.bundles import Bundle
-from footfall.tasks._answers import SCORES_AT_ONCE, Filters, Lists, lists, reasons
+from footfall.tasks._answers import SCORES_AT_ONCE, Filters, Lists, lists, nearest_lists, reasons
+from footfall.tasks._index import FROM_ITEMS, ItemIndex
 from footfall.training.warm_start import item_vectors
 
 REASON: Final = pa.struct(
@@ -34,6 +37,7 @@ SCHEMA: Final = pa.schema(
     [("user_id", pa.string()), ("item_id", pa.string()), ("rank", pa.int32()), ("score", pa.float32())]
 )
 SCHEMA_WITH_REASONS: Final = SCHEMA.append(pa.field("reasons", pa.list_(REASON)))
+_MOST_MASKS: Final = 64
 _SIMILARITY_WIDTH: Final = 32
 
 
@@ -84,6 +88,7 @@ class Recommendations(Result):
         table: ``user_id, item_id, rank, score`` and, if asked for, ``reasons``: a list of the events that moved the
             item up, with their share.
         names: Names of items, where the catalogue has them.
+        recall: Share of the true best that the index of items finds; None where all items are scored.
     """
 
     question: str
@@ -93,6 +98,7 @@ class Recommendations(Result):
     cold: int
     table: pa.Table
     names: Mapping[str, str]
+    recall: float | None = None
 
     def headline(self) -> str:
         """Say what this is."""
@@ -100,9 +106,12 @@ class Recommendations(Result):
 
     def notes(self) -> Sequence[str]:
         """Say what is special."""
-        if not self.cold:
-            return ()
-        return (f"Nothing is known of {self.cold:,} of these users: they have what is popular with everybody.",)
+        found = []
+        if self.cold:
+            found.append(f"Nothing is known of {self.cold:,} of these users: they have what is popular with everybody.")
+        if self.recall is not None:
+            found.append(f"Items were found by an index; it finds {self.recall:.1%} of the true best.")
+        return found
 
     def to_arrow(self) -> pa.Table:
         """Return the lists as an Arrow table."""
@@ -151,6 +160,7 @@ class Recommending:
         bundle.model.grow(self.log)
         self.question: Mapping[str, Any] = bundle.about["question"]
         self._vectors: npt.NDArray[np.float32] | None = None
+        self._masks: dict[Filters, npt.NDArray[np.bool_]] = {}
 
     def recommend(self, users: Sequence[str] | None, wanted: Wanted) -> Recommendations:
         """Return lists for users, all of them at once.
@@ -196,6 +206,7 @@ class Recommending:
             cold=int((np.where(rows < 0, 0, self.log.lengths[np.maximum(rows, 0)]) == 0).sum()),
             table=table,
             names=names,
+            recall=None if self.index is None else self.index.recall,
         )
 
     def lists(self, rows: npt.NDArray[np.int64], wanted: Wanted) -> tuple[Sequences, Lists]:
@@ -217,11 +228,41 @@ class Recommending:
             if types and asked.event_type is not None:
                 about &= np.isin(asked.event_type, np.array(types))
             seen = asked.where(about)
-        vectors = self._item_vectors() if wanted.diversity else None
         shown = self._shown(wanted.filters)
-        return asked, lists(
-            self.bundle.model, asked, shown, seen, wanted.k, diversity=wanted.diversity, vectors=vectors
-        )
+        if self.index is None:
+            return asked, self._scored(asked, shown, seen, wanted)
+        assert isinstance(self.bundle.model, Behaviour)  # noqa: S101 - only it has an index
+        keys = self._item_vectors()
+        queries = self.bundle.model.queries(asked)
+        found, short = nearest_lists(self.index, queries, keys, shown, seen, wanted.k, diversity=wanted.diversity)
+        short = np.union1d(short, np.flatnonzero(asked.lengths == 0))
+        if len(short):  # filters left too little, or nothing is known: all items are scored
+            few = None if seen is None else seen.take(short)
+            exact = self._scored(asked.take(short), shown, few, wanted)
+            found.items[short], found.scores[short] = exact.items, exact.scores
+        return asked, found
+
+    def _scored(self, asked: Sequences, shown: npt.NDArray[np.bool_], seen: Sequences | None, wanted: Wanted) -> Lists:
+        vectors = self._item_vectors() if wanted.diversity else None
+        return lists(self.bundle.model, asked, shown, seen, wanted.k, diversity=wanted.diversity, vectors=vectors)
+
+    @functools.cached_property
+    def index(self) -> ItemIndex | None:
+        """An index of the items, where they are so many that scoring all would be slower; None where they are not.
+
+        Raises:
+            MissingDependencyError: There are so many, and usearch is not installed.
+        """
+        model = self.bundle.model
+        if not isinstance(model, Behaviour) or self.log.n_codes - FIRST_CODE <= FROM_ITEMS:
+            return None
+        kept = self.bundle.path / "indexes" / str(self.log.n_codes)
+        found = ItemIndex.load(kept)
+        if found is None:
+            some = np.flatnonzero(self.log.lengths > 0)[:200]
+            found = ItemIndex.build(self._item_vectors(), model.queries(self.log.take(some)))
+            found.save(kept)
+        return found
 
     def tables(self, rows: npt.NDArray[np.int64], ids: Sequence[str], wanted: Wanted) -> Iterator[pa.Table]:
         """Yield the lists of users as tables, some users at a time.
@@ -293,10 +334,16 @@ class Recommending:
         return self.log.between(starts, ends, known)
 
     def _shown(self, filters: Filters) -> npt.NDArray[np.bool_]:
+        """Return which codes may be shown, bool [n_codes]; kept, for the next call asks the same."""
+        if filters in self._masks:
+            return self._masks[filters]
+        if len(self._masks) >= _MOST_MASKS:
+            self._masks.clear()
         theirs = filters.mask(self.histories.vocabularies["item"].table)
         shown = np.zeros(self.log.n_codes, bool)
         real = self.codes >= FIRST_CODE
         shown[real] = theirs[self.codes[real] - FIRST_CODE]
+        self._masks[filters] = shown
         return shown
 
     def _item_vectors(self) -> npt.NDArray[np.float32]:

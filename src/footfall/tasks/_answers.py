@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from footfall.histories.columns import FIRST_CODE
 from footfall.histories.content import levels_of
 from footfall.histories.sequences import Sequences
 from footfall.recommenders._base import Recommender
+from footfall.tasks._index import ItemIndex
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -26,6 +27,8 @@ SCORES_AT_ONCE: Final = 2**25
 """Scores that are held at once: 128 MiB."""
 DIVERSE_AMONG: Final = 10
 """How many times the length of the list are candidates for a diverse one."""
+LEAST_SHARE: Final = 0.03
+"""A part of the past that moved an item less than this, of all that moved it, is no reason."""
 LATE_EVENTS: Final = 24
 """Events of a history, from the end, that are asked for reasons."""
 
@@ -98,6 +101,35 @@ class Lists:
     items: Int32
     scores: Float32
 
+    @classmethod
+    def empty(cls, users: int, k: int) -> Self:
+        """Make lists with nothing on them.
+
+        Args:
+            users: How many.
+            k: Their length.
+        """
+        return cls(np.zeros((users, k), np.int32), np.full((users, k), np.nan, np.float32))
+
+    def put(self, rows: Int64, best: Int64, scores: Float32, diversity: float, vectors: Float32 | None) -> None:
+        """Fill some lists from candidates.
+
+        Args:
+            rows: Which, int64 [rows].
+            best: Codes of candidates, best first, int64 [rows, candidates].
+            scores: Theirs, -inf for what cannot be shown, float32 [rows, candidates].
+            diversity: From 0 to 1; see ``diverse``.
+            vectors: Of all codes, float32 [n_codes, width]; needed for diversity.
+        """
+        k = self.items.shape[1]
+        if diversity and vectors is not None:
+            order = diverse(scores, vectors[best], k, diversity)
+            best, scores = np.take_along_axis(best, order, 1), np.take_along_axis(scores, order, 1)
+        best, scores = best[:, :k], scores[:, :k]
+        real = np.isfinite(scores) & (best >= FIRST_CODE)
+        self.items[rows, : best.shape[1]] = np.where(real, best, 0)
+        self.scores[rows, : best.shape[1]] = np.where(real, scores, np.nan)
+
 
 def lists(
     recommender: Recommender,
@@ -127,8 +159,7 @@ def lists(
         raise InputError(f"k={k}, diversity={diversity}; accepted: k from 1, diversity from 0 to 1")
     n_codes = histories.n_codes
     among = min(k * DIVERSE_AMONG if diversity else k, n_codes)
-    items = np.zeros((len(histories), k), np.int32)
-    worth = np.full((len(histories), k), np.nan, np.float32)
+    found = Lists.empty(len(histories), k)
     batch = max(1, SCORES_AT_ONCE // n_codes)
     for start in range(0, len(histories), batch):
         rows = np.arange(start, min(start + batch, len(histories)))
@@ -138,15 +169,43 @@ def lists(
             some = seen.take(rows)
             scores[some.rows, some.item] = -np.inf
         best = highest(scores, among).astype(np.int64)
-        found = np.take_along_axis(scores, best, 1)
-        if diversity and vectors is not None:
-            order = diverse(found, vectors[best], k, diversity)
-            best, found = np.take_along_axis(best, order, 1), np.take_along_axis(found, order, 1)
-        some_items, some_worth = best[:, :k], found[:, :k]
-        real = np.isfinite(some_worth) & (some_items >= FIRST_CODE)
-        items[rows, : some_items.shape[1]] = np.where(real, some_items, 0)
-        worth[rows, : some_items.shape[1]] = np.where(real, some_worth, np.nan)
-    return Lists(items, worth)
+        found.put(rows, best, np.take_along_axis(scores, best, 1), diversity, vectors)
+    return found
+
+
+def nearest_lists(
+    index: ItemIndex,
+    queries: Float32,
+    keys: Float32,
+    shown: Bool,
+    seen: Sequences | None,
+    k: int,
+    *,
+    diversity: float = 0.0,
+) -> tuple[Lists, Int64]:
+    """Return the best items for queries from an index; and which rows it had too few items for, int64.
+
+    Args:
+        index: Of ``keys``.
+        queries: float32 [histories, width].
+        keys: Vectors of the items, float32 [n_codes, width].
+        shown: Which codes may be shown, bool [n_codes].
+        seen: Events whose items are left out, per history; none without it.
+        k: Length of the lists.
+        diversity: As in ``lists``.
+    """
+    among = k * DIVERSE_AMONG
+    most_seen = 0 if seen is None else int(seen.lengths.max(initial=0))
+    best = np.sort(index.nearest(queries, among + most_seen), axis=1)
+    scores = np.einsum("rcw,rw->rc", keys[best], queries)
+    scores[~shown[best]] = -np.inf
+    for row in range(0 if seen is None else len(seen)):
+        scores[row, np.isin(best[row], seen[row])] = -np.inf  # type: ignore[index]  # not None here
+    order = np.argsort(-scores, axis=1, kind="stable")
+    best, scores = np.take_along_axis(best, order, 1), np.take_along_axis(scores, order, 1)
+    found = Lists.empty(len(queries), k)
+    found.put(np.arange(len(queries)), best, scores, diversity, keys)
+    return found, np.flatnonzero(np.isfinite(scores).sum(1) < k)
 
 
 def diverse(scores: Float32, vectors: Float32, k: int, diversity: float) -> Int64:
@@ -228,7 +287,7 @@ def reasons(recommender: Recommender, history: Sequences, items: Int32, most: in
     for column, code in enumerate(items):
         whole = lost[:, column].sum()
         order = np.argsort(-lost[:, column], kind="stable")[:most]
-        good = [i for i in order if code >= FIRST_CODE and whole > 0 and lost[i, column] > 0.01 * whole]
+        good = [i for i in order if code >= FIRST_CODE and whole > 0 and lost[i, column] > LEAST_SHARE * whole]
         found.append([Reason(tuple(map(int, groups[i])), float(lost[i, column] / whole)) for i in good])
     return found
 

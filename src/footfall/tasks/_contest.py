@@ -89,7 +89,9 @@ def names_of(against: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def contest(log: Sequences, question: Question, given: Given, names: Sequence[str], *, refit: bool = True) -> Contest:
+def contest(
+    log: Sequences, question: Question, given: Given, names: Sequence[str], *, refit_all: bool, first: str | None = None
+) -> Contest:
     """Let families learn, choose, be judged, and learn anew from everything.
 
     Epochs and weights are chosen on one half of the cases of the last horizon, and judged on the other half.
@@ -99,7 +101,8 @@ def contest(log: Sequences, question: Question, given: Given, names: Sequence[st
         question: What is asked.
         given: Size, seed, where states are kept, who is told.
         names: Of families; ``blend`` blends the best of the others.
-        refit: Whether each is fitted on the whole log in the end.
+        first: The family that stands first, whoever is best.
+        refit_all: Whether each is fitted on the whole log in the end, and not the first alone.
     """
     past, cases, how = _held_out(log, question, given)
     choosing, judging = (None, None) if cases is None else halves(cases, given.seed)
@@ -116,8 +119,9 @@ def contest(log: Sequences, question: Question, given: Given, names: Sequence[st
         for entrant in fitted:
             entrant.judged = evaluate(entrant.recommender.scores, judging)
         fitted.sort(key=lambda e: -_worth(e))
-    if refit and past is not log:
-        fitted = _again(fitted, log, given)
+    fitted.sort(key=lambda e: not (first is not None and e.name.split(" ")[0] == first))
+    if past is not log:
+        again(fitted if refit_all else fitted[:1], log, given)
     left_out = [entrant for entrant in found if entrant.why_not]
     return Contest(fitted, left_out, 0 if judging is None else len(judging), how)
 
@@ -128,6 +132,7 @@ def entrants(name: str, question: Question, given: Given, log: Sequences) -> lis
         goal = None if question.very_next or not question.types else "event" if question.goal == "view" else "order"
         training = TrainingSettings(epochs=given.epochs or epochs_for(log.n_events), patience=4)
         model = Behaviour(size=given.size, training=training, goal=goal, goal_types=question.codes)  # type: ignore[arg-type]
+        model.tuning = dataclasses.replace(model.tuning, epochs=min(model.tuning.epochs, training.epochs))
         return [Entrant(name, model)]
     whole = Entrant(name, by_name(name)())
     if question.very_next or not question.types:
@@ -234,24 +239,32 @@ def _blended(fitted: Sequence[Entrant], choosing: Cases, given: Given) -> Entran
     return Entrant(f"{BLEND} ({name})", made, fit_cpu_s=spent)
 
 
-def _again(fitted: Sequence[Entrant], log: Sequences, given: Given) -> list[Entrant]:
-    """Fit each anew on the whole log, with what was chosen; a blend takes its members as they are then."""
-    again: dict[int, Recommender] = {}
+def again(fitted: Sequence[Entrant], log: Sequences, given: Given) -> None:
+    """Fit each anew on the whole log, with what was chosen; the members of a blend as well.
+
+    Args:
+        fitted: Families that have learnt once.
+        log: Everything that may be known.
+        given: Seed, where states are kept, who is told.
+    """
+    done: dict[int, Recommender] = {}
+
+    def anew(recommender: Recommender, name: str, entrant: Entrant) -> Recommender:
+        if isinstance(recommender, Blend):
+            members = [anew(member, member.name, entrant) for member in recommender.members]
+            return Blend.of(members, recommender.weights, log.n_codes)
+        if id(recommender) not in done:
+            given.say(f"fitting {name} on everything")
+            fresh = Entrant(name, unfitted(recommender))
+            _fit(fresh, log, None, given, "final")
+            entrant.curve += fresh.curve
+            done[id(recommender)] = fresh.recommender
+        return done[id(recommender)]
+
     for entrant in fitted:
-        if isinstance(entrant.recommender, Blend):
-            continue
-        given.say(f"fitting {entrant.name} on everything")
         began = time.process_time()
-        old = entrant.recommender
-        entrant.recommender = unfitted(old)
-        _fit(entrant, log, None, given, "final")
-        again[id(old)] = entrant.recommender
+        entrant.recommender = anew(entrant.recommender, entrant.name, entrant)
         entrant.fit_cpu_s += time.process_time() - began
-    for entrant in fitted:
-        if isinstance(entrant.recommender, Blend):
-            members = [again[id(member)] for member in entrant.recommender.members]
-            entrant.recommender = Blend.of(members, entrant.recommender.weights, log.n_codes)
-    return list(fitted)
 
 
 def unfitted(recommender: Recommender) -> Recommender:

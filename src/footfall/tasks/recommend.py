@@ -142,7 +142,7 @@ class Recommend(Task):
         names = (BEHAVIOUR, *GATES, BLEND) if self.family is None else names_of([self.family])
         if BLEND in names and len(names) == 1:
             names = (BEHAVIOUR, *GATES, BLEND)
-        found = contest(log, question, given, names)
+        found = contest(log, question, given, names, refit_all=False, first=self.family)
         served = self._served(found)
         result = _train_result(question, served, found)
         about = {
@@ -163,8 +163,6 @@ class Recommend(Task):
         if not found.entrants:
             why = "; ".join(f"{entrant.name}: {entrant.why_not}" for entrant in found.left_out)
             raise InputError(f"no recommender could learn from this log ({why})")
-        if self.family == BLEND:
-            return next((e for e in found.entrants if isinstance(e.recommender, Blend)), found.entrants[0])
         return found.entrants[0]
 
     def evaluate(
@@ -201,7 +199,7 @@ class Recommend(Task):
         costs: dict[str, list[float]] = {}
         for seed in seeds:
             inner = dataclasses.replace(given, seed=seed, folder=_under(given, seed))
-            found = contest(past, question, inner, names)
+            found = contest(past, question, inner, names, refit_all=True)
             for entrant in found.entrants:
                 name = BLEND if isinstance(entrant.recommender, Blend) else entrant.name
                 given.say(f"asking {entrant.name}")

@@ -27,6 +27,9 @@ FULL_SOFTMAX_ITEMS = 20_000
 """Up to so many items the softmax is over all of them; beyond, over some that are drawn."""
 
 
+WIDE = 128
+"""From this width on, products are worth more than one thread."""
+
 HALF_WIDTH = 256
 """From this width on, the backbone's products are in bfloat16 too; below, turning numbers around costs more."""
 
@@ -220,6 +223,11 @@ class Run:
         Raises:
             TrainingError: The loss is no number any more.
         """
+        with _threads(self.device, self.model.config.size.width):
+            self._go(metric, watch)
+        return self.looks
+
+    def _go(self, metric: Metric | None, watch: Watch | None) -> None:
         saved = time.monotonic()
         while self.epoch < self.settings.epochs and self.stale < self.settings.patience:
             for number, groups in enumerate(self._batches()):
@@ -239,7 +247,6 @@ class Run:
         elif self.average:
             self._load(self.average)
         self.model.eval()
-        return self.looks
 
     def _batches(self) -> Iterator[list[Any]]:
         rng = np.random.default_rng((self.settings.seed, self.epoch))
@@ -381,6 +388,18 @@ class Run:
         torch.set_rng_state(tensors["random"].cpu())
         if "random_cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random_cuda"].cpu(), self.device)
+
+
+@contextlib.contextmanager
+def _threads(device: torch.device, width: int) -> Iterator[None]:
+    """Let narrow models run on one thread: handing their small products around costs more than it saves."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and width < WIDE:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 _COUNTERS = ("epoch", "step", "steps", "events", "stale", "loss_sum", "loss_n", "cpu_s", "best")
