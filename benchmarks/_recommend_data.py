@@ -163,7 +163,7 @@ def sessions(name: str, cut: int | None) -> Data:
     )
     given = pyarrow.parquet.read_table(folder / "test.parquet")
     cases = [given[column].to_pylist()[: None if cut is None else cut // 2] for column in ("prefix", "target")]
-    groups = _sessions_of(*cases)
+    groups = sessions_of(*cases)
     prefix = _coded(vocabulary, np.concatenate(cases[0]))
     target = _coded(vocabulary, np.array(cases[1]))
     histories = Sequences(_offsets([len(found) for found in cases[0]]), prefix, whole.n_codes)
@@ -189,17 +189,22 @@ def sessions(name: str, cut: int | None) -> Data:
 
 
 def _held_out(whole: Sequences) -> tuple[Sequences, Cases]:
-    """Hold the last item of some sessions out, a twentieth of them at the most."""
+    """Hold the last item of some sessions out, a tenth of them at the most."""
     fits = np.flatnonzero(whole.lengths >= 3)
-    rows = np.sort(np.random.default_rng(0).permutation(fits)[: min(HELD_OUT, max(1, len(fits) // 20))])
+    rows = np.sort(np.random.default_rng(0).permutation(fits)[: min(HELD_OUT, max(1, len(fits) // 10))])
     ends = whole.offsets[1:].copy()
     ends[rows] -= 1
     cases = prefixes(whole.between(whole.offsets[:-1][rows], ends[rows], rows), whole.item[ends[rows]])
     return whole.between(whole.offsets[:-1], ends), cases
 
 
-def _sessions_of(prefix: list[list[int]], target: list[int]) -> Int64:
-    """Number the sessions of cases: the prefixes of one session stand together, the longest first."""
+def sessions_of(prefix: list[list[int]], target: list[int]) -> Int64:
+    """Number the sessions of cases: the prefixes of one session stand together, the longest first.
+
+    Args:
+        prefix: Items of each case.
+        target: What followed.
+    """
     new = [True, *(prefix[i - 1] != [*prefix[i], target[i]] for i in range(1, len(prefix)))]
     return np.cumsum(new) - 1
 

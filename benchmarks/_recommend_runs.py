@@ -150,13 +150,19 @@ def _do(tool: str, seed: int, folder: Path, out: Path, given: Mapping[str, Any])
     command = [python_for(tool), str(HERE / script), tool, str(seed), str(folder), str(out), json.dumps(options)]
     line = output(command, ENVIRONMENT, LONGEST_S).splitlines()[-1]
     if tool in PEERS:
-        _place(data, out, given["ks"])
+        place(data, out, given["ks"])
     here = _records._repository()  # noqa: SLF001 - a run may be older than the record that it goes into
     (out / "told.json").write_text(json.dumps({**json.loads(line), **here}) + "\n", "utf-8")
 
 
-def _place(data: Data, out: Path, ks: Sequence[int]) -> None:
-    """Rank a peer's vectors as everybody's scores are ranked."""
+def place(data: Data, out: Path, ks: Sequence[int]) -> None:
+    """Rank a peer's vectors as everybody's scores are ranked.
+
+    Args:
+        data: The data set.
+        out: Where the vectors are, and where the places go.
+        ks: Lengths of list.
+    """
     with np.load(out / "vectors.npz") as found:
         users, items = found["users"], found["items"]
     unknown = np.isnan(items[:, 0])

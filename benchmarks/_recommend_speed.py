@@ -64,11 +64,16 @@ def train(given: argparse.Namespace) -> Part:
             continue
         ours = ours or runs
         found[tool] = summed_up(runs, data, spec)
-    return {"measures": list(found.values()), "targets": _rates(found, spec.metrics[0])}
+    return {"measures": list(found.values()), "targets": rates(found, spec.metrics[0])}
 
 
-def _rates(found: Mapping[str, Mapping[str, Any]], metric: str) -> list[dict[str, Any]]:
-    """Judge our rate beside that of the fastest peer that is good enough."""
+def rates(found: Mapping[str, Mapping[str, Any]], metric: str) -> list[dict[str, Any]]:
+    """Judge our rate beside that of the fastest peer that is good enough.
+
+    Args:
+        found: Tool to what ``summed_up`` gave.
+        metric: Of quality.
+    """
     known = {tool: each for tool, each in found.items() if "metrics" in each}
     least = ENOUGH * known[OURS]["metrics"][metric]["mean"]
     good = [tool for tool, each in known.items() if tool != OURS and each["metrics"][metric]["mean"] >= least]
