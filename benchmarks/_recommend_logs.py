@@ -9,16 +9,19 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet
 
 import footfall
 from _recommend_data import Data, home
 from footfall.evaluation.cases import Cases
 from footfall.evaluation.splits import before, by_time, next_basket
+from footfall.histories.columns import FIRST_CODE
 from footfall.histories.sequences import Sequences, sequences_of
 from footfall.histories.store import Histories
 from footfall.schema import US_PER_DAY
@@ -52,7 +55,11 @@ def dunnhumby(cut: int | None, folder: Path) -> Data:
     """
     shop = footfall.init(folder / "shop")
     shop.ingest(home() / "dunnhumby" / "transactions.parquet", mapping=DUNNHUMBY, constants={"event_type": "purchase"})
-    return _baskets("dunnhumby", shop, cut)
+    data = _baskets("dunnhumby", shop, cut)
+    products = pyarrow.parquet.read_table(home() / "dunnhumby" / "products.parquet").to_pylist()
+    columns = ("department", "product_category", "product_type", "brand", "manufacturer_id")
+    said = {str(row["product_id"]): [f"{name}: {row[name]}" for name in columns if row[name]] for row in products}
+    return dataclasses.replace(data, attributes=described(shop.histories().vocabularies["item"].ids, said))
 
 
 def online_retail(cut: int | None, folder: Path) -> Data:
@@ -114,7 +121,35 @@ def simulated(cut: int | None, folder: Path) -> Data:
     assert data.test.histories.user_idx is not None
     items = histories.vocabularies["item"].ids
     np.save(folder / "items.npy", np.array(items))
-    return dataclasses.replace(data, users=tuple(ids[row][0] for row in data.test.histories.user_idx.tolist()))
+    catalogue = pyarrow.parquet.read_table(folder / "simulation" / "items.parquet").to_pylist()
+    said = {row["item_id"]: [*levels(row["category"]), f"brand: {row['brand']}"] for row in catalogue}
+    users = tuple(ids[row][0] for row in data.test.histories.user_idx.tolist())
+    return dataclasses.replace(data, users=users, attributes=described(items, said))
+
+
+def levels(category: str) -> list[str]:
+    """Return every level of a category path, each with those above it.
+
+    Args:
+        category: Levels separated by ``.``.
+    """
+    parts = category.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def described(ids: Sequence[str], said: Mapping[str, Sequence[str]]) -> npt.NDArray[np.int32]:
+    """Code what items are described by, int32 [n_codes, most], 0 for none.
+
+    Args:
+        ids: Of the vocabulary, in the order of its codes.
+        said: Item to what the catalogue says of it.
+    """
+    names: dict[str, int] = {}
+    rows = [[names.setdefault(name, len(names) + 1) for name in said.get(item, ())] for item in ids]
+    found = np.zeros((len(ids) + FIRST_CODE, max(map(len, rows), default=0)), np.int32)
+    for code, row in enumerate(rows, FIRST_CODE):
+        found[code, : len(row)] = row
+    return found
 
 
 def _by_time(name: str, whole: Sequences, cutoff: int, horizon_us: int, ask: Asked, types: dict[str, int]) -> Data:

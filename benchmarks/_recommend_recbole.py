@@ -6,6 +6,7 @@ items) and its overall defaults (Adam, rate .001, batches of 2,048 prefixes, at 
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -98,6 +99,7 @@ def main(arguments: list[str]) -> None:
     sys.argv = sys.argv[:1]  # RecBole reads the command line too
     train, test = peer.Part(folder / "train.npz"), peer.Part(folder / "test.npz")
     with tempfile.TemporaryDirectory() as home:
+        os.chdir(home)  # it leaves logs where it stands
         write(train, Path(home))
         start = peer.now()
         chooser = peer.Chooser(folder, {"patience": 10, "epochs": SETTINGS["epochs"]} | options)
@@ -114,6 +116,7 @@ def main(arguments: list[str]) -> None:
             trainer._train_epoch(loader, chooser.epoch, show_progress=False)  # noqa: SLF001 - ``fit`` cannot be told when to stop
             if chooser.look(model, lambda part: vectors(model, part, place)):
                 break
+    os.chdir(Path(__file__).parent)
     model.load_state_dict(chooser.best[2])
     model.eval()
     answered = vectors(model, test, place)

@@ -129,7 +129,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="forget what was run before")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "footfall-benchmarks" / "recommend")
     parser.add_argument("--records", type=Path, default=_records.RECORDS, help="where the record goes")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    given.work = given.work.resolve()  # tools run in a folder of their own
+    return given
 
 
 if __name__ == "__main__":

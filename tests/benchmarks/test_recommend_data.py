@@ -72,6 +72,13 @@ def test_without_data_there_is_one_clear_line(load: Load, tmp_path: Path, monkey
         load("_recommend_data").home()
 
 
+def test_attributes_are_coded_by_name(load: Load) -> None:
+    logs = load("_recommend_logs")
+    assert logs.levels("home.kitchen.pans") == ["home", "home.kitchen", "home.kitchen.pans"]
+    found = logs.described(["b", "a", "x"], {"a": ["home", "home.pans"], "b": ["home"]})
+    assert found.tolist() == [[0, 0]] * FIRST_CODE + [[1, 0], [1, 2], [0, 0]]
+
+
 def test_a_data_set_comes_back_from_disk(load: Load, tmp_path: Path) -> None:
     module = load("_recommend_data")
     data = tiny(load, event_types=True)
