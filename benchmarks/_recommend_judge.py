@@ -17,7 +17,7 @@ import _records
 from _recommend_data import Data
 from _recommend_runs import Done
 from footfall.evaluation.accuracy import accuracy
-from footfall.evaluation.intervals import Interval, bootstrap, mean_by, paired_difference
+from footfall.evaluation.intervals import Interval, bootstrap, paired_difference
 
 Float64 = npt.NDArray[np.float64]
 Runs = Mapping[str, Sequence[Done]]
@@ -91,7 +91,11 @@ SPECS: Final[Mapping[str, Spec]] = {
 
 
 def values_of(runs: Sequence[Done], data: Data, metric: str) -> Float64:
-    """Return a metric of every user: the mean over cases and seeds, misses of the vocabulary among them.
+    """Return a value of every user whose plain mean is the mean of a metric over all cases and seeds.
+
+    Where users have several cases, the mean over cases is a ratio: the users' sums by the users' counts. Its bootstrap
+    over users is that of the linearised ratio, ``m + (sum - m * count) * users / cases``, of which this is one value
+    each (Cochran, Sampling Techniques, 1977, section 6.3). With one case each it is the metric itself.
 
     Args:
         runs: One a seed.
@@ -100,7 +104,11 @@ def values_of(runs: Sequence[Done], data: Data, metric: str) -> Float64:
     """
     k = int(metric.partition("@")[2])
     each = np.mean([accuracy(run.places, run.target_offsets, (k,))[metric] for run in runs], axis=0)
-    return mean_by(np.concatenate((each, np.zeros(data.missed))), data.groups)
+    cases = np.concatenate((each, np.zeros(data.missed)))
+    _, place, counts = np.unique(data.groups, return_inverse=True, return_counts=True)
+    mean = cases.mean()
+    values: Float64 = mean + (np.bincount(place, cases) - mean * counts) * len(counts) / len(cases)
+    return values
 
 
 def mean_of_seed(run: Done, data: Data, metric: str) -> float:
@@ -129,11 +137,8 @@ def summed_up(runs: Sequence[Done], data: Data, spec: Spec) -> dict[str, Any]:
     metrics = {}
     for name in spec.metrics:
         seeds = [mean_of_seed(run, data, name) for run in runs]
-        # Over cases, as published; where users have several, the interval is the users' around it.
         interval = bootstrap(values_of(runs, data, name), seed=0)
-        shift = float(np.mean(seeds)) - interval.mean
-        moved = Interval(interval.mean + shift, interval.low + shift, interval.high + shift)
-        metrics[name] = {**_interval(moved), "each_seed": [round(value, 6) for value in seeds]}
+        metrics[name] = {**_interval(interval), "each_seed": [round(value, 6) for value in seeds]}
     first = told[0]
     return {
         "tool": runs[0].tool,

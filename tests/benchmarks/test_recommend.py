@@ -52,12 +52,14 @@ def test_means_are_over_cases_and_seeds_and_misses_count(load: Load) -> None:
     assert (found["seeds"], found["stopped_by"]) == ([0, 1], ["epochs", "epochs"])
 
 
-def test_several_cases_of_a_user_are_one_value(load: Load) -> None:
+def test_several_cases_of_a_user_are_one_value_and_the_mean_is_over_cases(load: Load) -> None:
     judge = load("_recommend_judge")
     data = asked(load, 3)
     data = load("dataclasses").replace(data, groups=np.array([5, 5, 9]))
     values = judge.values_of([done(load, "footfall", [1, np.inf, 1])], data, "HitRate@10")
-    assert values.tolist() == [0.5, 1.0]
+    # the mean is 2/3; user 5: 2/3 + (1 - 2/3 * 2) * 2/3, user 9: 2/3 + (1 - 2/3) * 2/3
+    assert values == pytest.approx([4 / 9, 8 / 9])
+    assert values.mean() == pytest.approx(2 / 3)
 
 
 def judged(load: Load, name: str, places: Mapping[str, Sequence[float]], **more: Any) -> list[dict[str, Any]]:
