@@ -1,7 +1,8 @@
 """Data sets of ``recommend.py``: what may be learnt, what is asked, and where both are kept for every tool to read.
 
 ``python _recommend_data.py NAME FOLDER CUT`` prepares one in a process of its own. A prepared folder holds plain NumPy
-arrays, which tools in other environments read without Footfall: ``train``, ``early``, ``validation`` and ``test``.
+arrays: ``train``, ``early``, ``validation`` and ``test``. Tools in other environments read them without Footfall; they
+choose their epoch on ``peer_validation``, which lies outside of ``peer_train`` on every data set.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def sessions(name: str, cut: int | None) -> Data:
     target = _coded(vocabulary, np.array(cases[1]))
     histories = Sequences(_offsets([len(found) for found in cases[0]]), prefix, whole.n_codes)
     known = target >= FIRST_CODE
-    train, validation = _held_out(whole)
+    train, validation = held_out(whole)
     facts = {
         "sessions": len(whole),
         "items": len(vocabulary),
@@ -188,8 +189,12 @@ def sessions(name: str, cut: int | None) -> Data:
     )
 
 
-def _held_out(whole: Sequences) -> tuple[Sequences, Cases]:
-    """Hold the last item of some sessions out, a tenth of them at the most."""
+def held_out(whole: Sequences) -> tuple[Sequences, Cases]:
+    """Hold the last item of some sequences out, a tenth of them at the most; return the rest, and cases.
+
+    Args:
+        whole: Events about items.
+    """
     fits = np.flatnonzero(whole.lengths >= 3)
     rows = np.sort(np.random.default_rng(0).permutation(fits)[: min(HELD_OUT, max(1, len(fits) // 10))])
     ends = whole.offsets[1:].copy()
@@ -228,7 +233,9 @@ def save(data: Data, folder: Path) -> None:
     _write(folder / "train.npz", _arrays(data.train))
     if data.early is not None:
         _write(folder / "early.npz", _arrays(data.early))
-    for name, cases in (("validation", data.validation), ("test", data.test)):
+    peers = (data.train, data.validation) if data.early is None else held_out(data.train.with_items())
+    _write(folder / "peer_train.npz", _arrays(peers[0]))
+    for name, cases in (("validation", data.validation), ("peer_validation", peers[1]), ("test", data.test)):
         asked = {
             "target_offsets": cases.target_offsets,
             "targets": cases.targets,

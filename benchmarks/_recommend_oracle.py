@@ -16,6 +16,8 @@ the probability of the first view of the next visit:
 4. **Or an item seen before** (``visits.look``): with ``revisit``, a random one of eight places, each of which holds the
    item viewed k views ago with probability 1/8 (7/8)^k.
 
+Where the last visit ended is not told by a view that was such a return, so it is inferred (``_last_leaf``).
+
 Left out, since they hardly matter: a visit that goes on over the cutoff, sleep of the dormant (which moves the day),
 and events of devices that were never logged in. Ranked lists are not simulated here (``_recommend_logs.SIMULATED``).
 """
@@ -51,6 +53,8 @@ LASTING: Final = 0.15
 MORE: Final = 0.5
 """``orders.consider``: mean of the quantity beyond 1 of what is used up."""
 APART_US: Final = 30 * 60 * 1_000_000
+REMEMBERED: Final = 24
+"""Views after which it hardly matters in which category a person was before them."""
 BATCH: Final = 256
 
 
@@ -140,12 +144,12 @@ class Oracle:
         """Return the probability of each item of the shop, float64 [histories, items]."""
         assert histories.user_idx is not None
         users = np.array([self.row[int(user)] for user in histories.user_idx])
-        own, again, seen = self._after_history(histories)
         when, by_ad = self._when(users)
         utility = self.popularity + self.taste[users] @ self.vector.T + self.tune["view_quality"] * self.quality
         dearness = self.dear - self.budget[users][:, None]
         utility -= self.tune["view_price"] * self.sensitivity[users][:, None] * dearness
         weight = np.exp(utility)
+        own, again, seen = self._after_history(histories, users, weight)
         total = np.zeros_like(weight)
         for number, day in enumerate(self.horizon):
             there = np.where(self.launch_day <= day, weight, 1e-12)
@@ -197,8 +201,13 @@ class Oracle:
         interested: Float = found + rest * by_interest / by_interest.sum(1, keepdims=True)
         return interested
 
-    def _after_history(self, histories: Sequences) -> tuple[Float, Float, Float]:
+    def _after_history(self, histories: Sequences, users: Any, weight: Float) -> tuple[Float, Float, Float]:
         """Return what follows from what people did: what is due, where they may go on, what they may see again.
+
+        Args:
+            histories: What they did.
+            users: Rows of the truth.
+            weight: Of each item in its category, float64 [histories, items].
 
         Returns:
             float64 [histories, days, leaves]; [histories, 2, leaves]; [histories, items].
@@ -216,7 +225,9 @@ class Oracle:
             if len(views):
                 back = np.arange(len(views))[::-1]
                 np.add.at(seen[row], self.item[views - FIRST_CODE], (1 - 1 / RECENT) ** back / RECENT)
-                again[row, 0, self.leaf_of_code[_newest_pick(views)]] = self.tune["stay_leaf"]
+                newest = slice(max(0, len(views) - REMEMBERED), None)
+                likely = self._last_leaf(self.item[views[newest] - FIRST_CODE], times[newest], users[row], weight[row])
+                again[row, 0] = self.tune["stay_leaf"] * likely
             bought = np.flatnonzero((kind == self.purchase) & (item >= FIRST_CODE))
             for place in bought:
                 leaf = self.leaf_of_code[item[place]]
@@ -232,6 +243,35 @@ class Oracle:
                     again[row, 1, self.partner[leaf]] = self.tune["complement"] * left
         return due, again, seen
 
+    def _last_leaf(self, items: Any, times: Any, user: int, weight: Float) -> Float:
+        """Return how probable it is that each category is where the last visit ended, float64 [leaves].
+
+        A view tells its category only if it was no return to an item seen before, so this is a filter: from view to
+        view people stay or go by interest, and each view is weighed by how probable it is in either case.
+
+        Args:
+            items: Viewed lately, in order.
+            times: When, microseconds.
+            user: Row of the truth.
+            weight: Of each item in its category, float64 [items].
+        """
+        by_interest = np.exp(self.interest[user] + self.season[:, self.horizon[0] - 1])
+        by_interest /= by_interest.sum()
+        of_leaf = np.add.reduceat(weight, self.first)
+        found: Float = by_interest
+        for number, item in enumerate(items.tolist()):
+            leaf = self.leaf[item]
+            new = number == 0 or times[number] - times[number - 1] > APART_US
+            stay = self.tune["stay_leaf"] if new else 1 - self.tune["switch_leaf"]
+            found = stay * found + (1 - stay) * by_interest
+            back = np.flatnonzero(items[:number][::-1] == item)
+            again = self.tune["revisit"] * ((1 - 1 / RECENT) ** back / RECENT).sum()
+            chosen = found[leaf] * (1 - self.tune["revisit"]) * weight[item] / of_leaf[leaf]
+            found = found * again
+            found[leaf] += chosen
+            found = found / found.sum()
+        return found
+
     def _is_due(self, days: Any, cycle: float) -> Float:
         """Return the probability that something bought so many days ago is used up, whatever the quantity was."""
         found = np.zeros(len(days))
@@ -239,14 +279,6 @@ class Oracle:
             share = math.exp(-MORE) * MORE ** (quantity - 1) / math.factorial(quantity - 1)
             found += share * scipy.special.ndtr(np.log(np.maximum(days, 1e-9) / (cycle * quantity**0.7)) / LASTING)
         return found
-
-
-def _newest_pick(views: Any) -> int:
-    """Return the newest view that is none of an item seen lately: that one was chosen in the category of the visit."""
-    for place in range(len(views) - 1, -1, -1):
-        if views[place] not in views[max(0, place - 2 * RECENT) : place]:
-            return int(views[place])
-    return int(views[-1])
 
 
 def _column(values: Any) -> Float:

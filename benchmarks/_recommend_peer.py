@@ -37,7 +37,7 @@ class Part:
         """Read it.
 
         Args:
-            path: ``train.npz`` and the like.
+            path: ``peer_train.npz`` and the like.
         """
         found = dict(np.load(path))
         shown = found["item"] >= FIRST_CODE
@@ -84,7 +84,7 @@ class Chooser:
             folder: The prepared data set.
             options: ``budget_s``, ``epochs`` (most), ``every`` and ``patience``.
         """
-        self.cases = Part(folder / "validation.npz")
+        self.cases = Part(folder / "peer_validation.npz")
         self.options = options
         self.looks: list[dict[str, float]] = []
         self.best: tuple[float, int, dict[str, Any]] = (-1.0, 0, {})
@@ -146,7 +146,7 @@ def ndcg_10(cases: Part, users: Array, items: Array) -> float:
     total = 0.0
     for first in range(0, len(cases), 512):
         last = min(first + 512, len(cases))
-        scores = users[first:last] @ np.nan_to_num(items).T
+        scores = np.nan_to_num(users[first:last]) @ np.nan_to_num(items).T
         scores[:, np.isnan(items[:, 0])] = -np.inf
         scores[:, :FIRST_CODE] = -np.inf
         target = cases.targets[cases.target_offsets[first:last]]

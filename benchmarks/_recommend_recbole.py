@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> None:
 
     _, seed, folder, out, options = peer.begin(arguments)
     sys.argv = sys.argv[:1]  # RecBole reads the command line too
-    train, test = peer.Part(folder / "train.npz"), peer.Part(folder / "test.npz")
+    train, test = peer.Part(folder / "peer_train.npz"), peer.Part(folder / "test.npz")
     with tempfile.TemporaryDirectory() as home:
         os.chdir(home)  # it leaves logs where it stands
         write(train, Path(home))

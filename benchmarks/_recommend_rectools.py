@@ -116,7 +116,7 @@ def main(arguments: list[str]) -> None:
     """Do one run."""
     tool, seed, folder, out, options = peer.begin(arguments)
     pytorch_lightning.seed_everything(seed, verbose=False)
-    train, test = peer.Part(folder / "train.npz"), peer.Part(folder / "test.npz")
+    train, test = peer.Part(folder / "peer_train.npz"), peer.Part(folder / "test.npz")
     name = options["data"]
     settings = dict(PAPER if name in FF_MULTIPLIER else DEFAULT) | TOOLS[tool]
     more: dict[str, Any] = {}

@@ -164,7 +164,8 @@ def place(data: Data, out: Path, ks: Sequence[int]) -> None:
         ks: Lengths of list.
     """
     with np.load(out / "vectors.npz") as found:
-        users, items = found["users"], found["items"]
+        # A history without any item that the peer knows may have no vector: it scores all items alike then.
+        users, items = np.nan_to_num(found["users"]), found["items"]
     unknown = np.isnan(items[:, 0])
     table = np.nan_to_num(items).T.copy()
     at = 0

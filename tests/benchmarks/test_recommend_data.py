@@ -102,6 +102,18 @@ def test_a_data_set_comes_back_from_disk(load: Load, tmp_path: Path) -> None:
     assert back.attributes is None
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_peers_choose_their_epoch_outside_of_what_they_learn_from(load: Load, tmp_path: Path, later: bool) -> None:
+    module, peer = load("_recommend_data"), load("_recommend_peer")
+    data = tiny(load)
+    module.save(data if later else dataclasses.replace(data, early=None), tmp_path)
+    learnt, asked = peer.Part(tmp_path / "peer_train.npz"), peer.Part(tmp_path / "peer_validation.npz")
+    if later:  # of ten users with three events, one last event is held out
+        assert (len(learnt.item), len(asked), len(asked.item)) == (29, 1, 2)
+    else:
+        assert (len(learnt.item), len(asked), len(asked.item)) == (30, 10, 30)
+
+
 def test_views_alone_keep_the_cases_and_nothing_else(load: Load) -> None:
     data = tiny(load, event_types=True)
     found = load("_recommend_tools").views_only(data)
