@@ -102,7 +102,10 @@ def speed(given: argparse.Namespace) -> dict[str, Any]:
         given: The command line.
     """
     parts = [{"part": name, **PARTS[name](given)} for name in given.speed]
-    return _records.record("recommend_speed", 1, given.seeds[0], tried={"cut": given.cut}, parts=parts)
+    if given.cut or given.epochs:
+        parts = [{**part, "targets": [{**aim, "met": None} for aim in part["targets"]]} for part in parts]
+    tried = {"cut": given.cut, "epochs": given.epochs}
+    return _records.record("recommend_speed", 1, given.seeds[0], tried=tried, parts=parts)
 
 
 def _parts(made: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
