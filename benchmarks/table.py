@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import _recommend_table
 import _records
 from _measure import HERE
 
@@ -251,6 +252,7 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "ingest": ingest,
     "summary": summary,
     "scale": scale,
+    "recommend": lambda folder: _recommend_table.recommend(folder, _grid),
 }
 
 
