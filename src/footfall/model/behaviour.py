@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterable
@@ -16,6 +17,10 @@ from footfall.model.backbone import Encoder, Transformer
 from footfall.model.batch import Batch
 from footfall.model.config import ModelConfig
 from footfall.model.embedding import EventEmbedding, ItemTable
+from footfall.model.repeats import Repeats
+
+NEXT = "next"
+"""The question which item comes next, which needs no head of its own."""
 
 
 class Head(nn.Module):
@@ -57,6 +62,7 @@ class BehaviourModel(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale))) if config.logits == "cosine" else None
         self.to_type = nn.Linear(config.size.width, config.n_types) if config.n_types else None
         self.heads = nn.ModuleDict({name: Head(config.size.width) for name in config.heads})
+        self.repeats = nn.ModuleDict({name: Repeats(config) for name in (NEXT, *config.heads) if config.repeats})
         self.to_gap = nn.Linear(config.size.width, config.n_gaps) if config.n_gaps else None
 
     def forward(self, batch: Batch) -> torch.Tensor:
@@ -97,9 +103,21 @@ class BehaviourModel(nn.Module):
             head: The question; which item comes next without it.
             keys: ``keys()``, where they are there already.
         """
-        scores = self.queries(self(batch)[batch.ends], head) @ (self.keys() if keys is None else keys).T
+        states = self(batch)
+        scores = self.queries(states[batch.ends], head) @ (self.keys() if keys is None else keys).T
+        if self.repeats:
+            self._raise(scores, states, batch, head)
         scores[:, :FIRST_CODE] = float("-inf")
         return scores
+
+    def _raise(self, scores: torch.Tensor, states: torch.Tensor, batch: Batch, head: str | None) -> None:
+        """Raise the scores of items that were met before, in place."""
+        base = 0
+        for past in self.repeats[head or NEXT](states, batch, last_only=True):
+            rows = scores[base : base + len(past.item)]
+            base += len(past.item)
+            # Every event about an item writes the same number: its score, raised by all of them.
+            rows.scatter_(1, past.item, rows.gather(1, past.item) + past.rise[:, 0])
 
     def grow(self, config: ModelConfig, content: Content | None) -> None:
         """Make room for a newer log, in place: old rows stay, new ones are added.
@@ -131,6 +149,8 @@ class BehaviourModel(nn.Module):
         new = [name for name in names if name not in self.heads]
         for name in new:
             self.heads[name] = Head(self.config.size.width)
+            if self.config.repeats:
+                self.repeats[name] = copy.deepcopy(self.repeats[NEXT])
         self.config = dataclasses.replace(self.config, heads=(*self.config.heads, *new))
 
     def count_parameters(self) -> dict[str, int]:

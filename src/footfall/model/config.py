@@ -63,6 +63,7 @@ class ModelConfig:
         features: Further features of an event and their number of codes, e.g. ``{"gap": 32, "hour": 169}``.
         content: What items are described by and its number of codes, e.g. ``{"category": 210, "brand": 95}``.
         searches: Whether an event's token reads the words of a search, which are those of the items' names.
+        repeats: Whether an item's score rises with the times it was met before.
         heads: Names of the questions about the next item that have a head of their own, e.g. ``("order",)``.
         logits: Whether an item's score is the cosine times a learnt scale, or the plain dot product.
         scale: The scale of cosine logits at the start.
@@ -76,6 +77,7 @@ class ModelConfig:
     features: Mapping[str, int] = dataclasses.field(default_factory=dict)
     content: Mapping[str, int] = dataclasses.field(default_factory=dict)
     searches: bool = False
+    repeats: bool = False
     heads: tuple[str, ...] = ()
     logits: Logits = "cosine"
     scale: float = 16.0

@@ -55,6 +55,7 @@ class Behaviour(Recommender):
         gaps: Whether an event's token says how long ago the one before was; None: where there are times.
         features: Whether tokens read what events say besides item and type (``Sequences.sizes``).
         content: Whether items are also what the catalogue says of them (``Sequences.content``).
+        repeats: Whether an item's score rises with the times it was met before; for where people come back to items.
         warm_start: Whether the item table starts from the SVD.
         held_out: Most histories whose last item chooses the epoch, where no validation cases are given; a fifth of them
             at the most.
@@ -75,6 +76,7 @@ class Behaviour(Recommender):
     gaps: bool | None = None
     features: bool = True
     content: bool = True
+    repeats: bool = False
     warm_start: bool = True
     held_out: int = 4000
     goal: Goal | None = None
@@ -188,6 +190,7 @@ class Behaviour(Recommender):
             searches=content is not None and content.queries is not None and QUERY in train.sizes,
             time_aware=timed if self.time_aware is None else self.time_aware,
             n_gaps=N_GAPS if timed else 0,
+            repeats=self.repeats,
             heads=() if self.goal is None else (self.goal,),
         )
 
@@ -211,6 +214,11 @@ class Behaviour(Recommender):
             found[rows] = model.score(batch, self.goal, self._keys).cpu().numpy()
         found[:, :FIRST_CODE] = -np.inf
         return found
+
+    @property
+    def scores_are_products(self) -> bool:
+        """Whether scores are the dot products of ``queries`` and ``vectors``, and nothing besides."""
+        return self.model is not None and not self.model.config.repeats
 
     def queries(self, histories: Sequences) -> npt.NDArray[np.float32]:
         """Return what scores are the dot products of with ``vectors()``, float32 [histories, width].

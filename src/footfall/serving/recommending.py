@@ -250,11 +250,14 @@ class Recommending:
     def index(self) -> ItemIndex | None:
         """An index of the items, where they are so many that scoring all would be slower; None where they are not.
 
+        None as well where scores are more than products: where people come back to items, all are scored.
+
         Raises:
             MissingDependencyError: There are so many, and usearch is not installed.
         """
         model = self.bundle.model
-        if not isinstance(model, Behaviour) or self.log.n_codes - FIRST_CODE <= FROM_ITEMS:
+        few = self.log.n_codes - FIRST_CODE <= FROM_ITEMS
+        if few or not isinstance(model, Behaviour) or not model.scores_are_products:
             return None
         kept = self.bundle.path / "indexes" / str(self.log.n_codes)
         found = ItemIndex.load(kept)

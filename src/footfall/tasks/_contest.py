@@ -132,6 +132,7 @@ def entrants(name: str, question: Question, given: Given, log: Sequences) -> lis
         goal = None if question.very_next or not question.types else "event" if question.goal == "view" else "order"
         training = TrainingSettings(epochs=given.epochs or epochs_for(log.n_events), patience=4)
         model = Behaviour(size=given.size, training=training, goal=goal, goal_types=question.codes)  # type: ignore[arg-type]
+        model.repeats = not question.exclude_seen
         model.tuning = dataclasses.replace(model.tuning, epochs=min(model.tuning.epochs, training.epochs))
         return [Entrant(name, model)]
     whole = Entrant(name, by_name(name)())

@@ -26,6 +26,9 @@ from footfall.training.targets import Targets, following
 FULL_SOFTMAX_ITEMS = 20_000
 """Up to so many items the softmax is over all of them; beyond, over some that are drawn."""
 
+DRAWN = 4096
+"""Items that are drawn per step, where nobody says how many."""
+
 
 WIDE = 128
 """From this width on, products are worth more than one thread."""
@@ -84,7 +87,7 @@ class TrainingSettings:
     def drawn(self, n_items: int) -> int:
         """Return how many items are drawn per step for a catalogue of this size; 0 for the softmax over all."""
         if self.negatives is None:
-            return 0 if n_items <= FULL_SOFTMAX_ITEMS else 4096
+            return 0 if n_items <= FULL_SOFTMAX_ITEMS else DRAWN
         return min(self.negatives, n_items)
 
 
@@ -170,6 +173,7 @@ class Run:
         self.model, self.tokens, self.settings, self.folder = model, tokens, settings, folder
         self.device = model.items.own.weight.device
         self.negatives = settings.drawn(model.config.n_codes - FIRST_CODE)
+        self._most_drawn = min(DRAWN, model.config.n_codes - FIRST_CODE)
         self.half = has_half(self.device) if settings.half is None else settings.half
         self.half_states = self.half and model.config.size.width >= HALF_WIDTH
         self.goals: list[tuple[str | None, Targets, float]] = []
@@ -294,12 +298,20 @@ class Run:
     def _loss(self, groups: list[Any]) -> tuple[torch.Tensor, int]:
         batch, at = self.tokens.batch(groups)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_states):
-            states = self.model(batch.to(self.device))
+            on_device = batch.to(self.device)
+            states = self.model(on_device)
         states = states.float()
         total = states.sum() * 0.0
         for number, (head, targets, weight) in enumerate(self.goals):
             real, events = targets.draw(at, np.random.default_rng((self.settings.seed, self.epoch, self.step, number)))
-            if len(real):
+            if len(real) and self.model.config.repeats:
+                codes = torch.zeros(len(at), dtype=torch.int64, device=self.device)
+                codes[torch.from_numpy(real).to(self.device)] = self._codes("item", events)
+                total = total + weight * objectives.with_repeats(
+                    self.model, states, on_device, codes, head=head,
+                    negatives=self.negatives or self._most_drawn, smoothing=self.settings.smoothing,
+                )  # fmt: skip
+            elif len(real):
                 total = total + weight * objectives.next_item(
                     self.model, states[torch.from_numpy(real).to(self.device)], self._codes("item", events), head=head,
                     negatives=self.negatives, half=self.half, smoothing=self.settings.smoothing,

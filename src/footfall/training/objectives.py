@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - what everybody calls it
 
 from footfall.histories.columns import FIRST_CODE
-from footfall.model.behaviour import BehaviourModel
+from footfall.model.batch import Batch
+from footfall.model.behaviour import NEXT, BehaviourModel
 
 CHUNK = 256
 """Targets whose scores over all items are held at once."""
@@ -78,6 +79,60 @@ def sampled_softmax(
     wrong = queries @ model.keys(drawn).T + math.log(n_items / negatives)
     wrong = wrong.masked_fill(drawn[None] == targets[:, None], float("-inf") if smoothing == 0 else -1e4)
     return F.cross_entropy(torch.cat((right, wrong), 1), torch.zeros_like(targets), label_smoothing=smoothing)
+
+
+def with_repeats(
+    model: BehaviourModel,
+    states: torch.Tensor,
+    batch: Batch,
+    targets: torch.Tensor,
+    *,
+    negatives: int,
+    smoothing: float,
+    head: str | None = None,
+) -> torch.Tensor:
+    """Return the loss of foretelling items that may have been met before, a scalar.
+
+    As ``sampled_softmax``, and every item of the past is a candidate too, with what the past adds to it
+    (``model.repeats``): an item drawn evenly is next to never one that was met.
+
+    Args:
+        model: Gives queries, keys and what the past adds.
+        states: After every event, float [tokens, width].
+        batch: The events.
+        targets: Item codes, int64 [tokens]; 0 where nothing is foretold.
+        negatives: Number drawn.
+        smoothing: Share of the label that is spread over the other candidates.
+        head: The question, of those the model has heads for; which item comes next without it.
+    """
+    queries = model.queries(states, head)
+    drawn = torch.randint(FIRST_CODE, model.config.n_codes, (negatives,), device=queries.device)
+    keys = model.keys(drawn)
+    correction = math.log((model.config.n_codes - FIRST_CODE) / negatives)
+    out = float("-inf") if smoothing == 0 else -1e4
+    losses, base, count = [], 0, 0
+    for past in model.repeats[head or NEXT](states, batch):
+        rows, length = past.item.shape
+        here = slice(base, base + rows * length)
+        base += rows * length
+        target = targets[here].view(rows, length)
+        real = target >= FIRST_CODE
+        if not bool(real.any()):
+            continue
+        query = queries[here].view(rows, length, -1)
+        is_target = past.item[:, None, :] == target[:, :, None]
+        rise = (past.rise * (past.counts & is_target)).sum(2)
+        right = (query * model.keys(target)).sum(-1) + rise
+        met = query @ model.keys(past.item).transpose(1, 2) + past.rise
+        met = met.masked_fill(~past.counts | is_target, out)
+        wrong = query @ keys.T + correction
+        wrong = wrong.masked_fill(drawn == target[..., None], out)
+        logits = torch.cat((right[..., None], met, wrong), 2)[real]
+        losses.append(
+            F.cross_entropy(logits, torch.zeros_like(target[real]), label_smoothing=smoothing, reduction="sum")
+        )
+        count += len(logits)
+    return torch.stack(losses).sum() / max(count, 1) if losses else states.sum() * 0.0
 
 
 def next_item(
