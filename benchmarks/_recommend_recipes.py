@@ -12,13 +12,19 @@ from footfall.training.loop import TrainingSettings
 
 TRAINING: Final = TrainingSettings(negatives=2048, epochs=24, every=2, patience=4)
 
+BASKETS: Final = TrainingSettings(
+    negatives=2048, epochs=4, every=1, patience=2, next_weight=0.0, goal_weight=1.0, type_weight=0.0, gap_weight=0.0
+)
+"""The next order and nothing else: its lines are foretold from every event before it."""
+NO_TUNING: Final = TrainingSettings(epochs=0)
+
 RECIPES: Final = {
     "beauty": Behaviour(size="tiny", training=TRAINING),
     "toys": Behaviour(size="tiny", training=TRAINING),
     "diginetica": Behaviour(size="tiny", training=TRAINING),
     "yoochoose": Behaviour(size="tiny", training=TRAINING),
-    "dunnhumby": Behaviour(size="tiny", training=TRAINING),
-    "online_retail": Behaviour(size="tiny", training=TRAINING),
+    "dunnhumby": Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=256),
+    "online_retail": Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=128),
     "simulated": Behaviour(size="tiny", training=TRAINING),
 }
 

@@ -67,7 +67,7 @@ def test_the_goal_is_what_the_log_has(rows: Sequence[Row], goal: str, types: tup
 
 def test_a_search_without_an_item_is_no_view_of_one() -> None:
     rows = [("u", "view_item", None), ("u", "view_item", None), BUY]
-    assert ask(rows).goal == "purchase"  # type: ignore[arg-type]
+    assert ask(rows).goal == "purchase"
 
 
 def test_a_goal_that_is_given_is_taken_over_what_the_log_has_more_of() -> None:
@@ -260,7 +260,7 @@ def test_a_view_is_asked_for_once_and_an_order_whole() -> None:
 
 def test_last_items_are_of_the_events_that_are_asked_for() -> None:
     rows = [("u", "purchase", "a"), ("u", "purchase", "b"), ("u", "purchase", "c"), ("u", "view_item", "x")]
-    histories = log_of(rows)  # type: ignore[arg-type]
+    histories = log_of(rows)
     cases = Question.of(histories, described(histories), "purchase").last_items(described(histories), 1)
     items = histories.vocabularies["item"]
     assert [items.decode(int(code)) for code in cases.targets] == ["c"]

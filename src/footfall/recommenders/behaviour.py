@@ -49,8 +49,9 @@ class Behaviour(Recommender):
 
     Attributes:
         size: ``tiny``, ``small``, ``base`` or ``large``; sets width, depth, heads, context and rate.
-        training: How it is trained on the next event.
+        training: How it is trained on the next event; with a ``goal_weight``, on the goal at the same time.
         dropout: Share of activations dropped while training; the size's without it.
+        context: Most events of a history that are looked at; the size's without it.
         time_aware: Whether attention sees the time between events; None: where there are times.
         gaps: Whether an event's token says how long ago the one before was; None: where there are times.
         features: Whether tokens read what events say besides item and type (``Sequences.sizes``).
@@ -62,7 +63,8 @@ class Behaviour(Recommender):
         goal: ``event``: the next event of ``goal_types``, however far ahead; ``order``: any line of the next order;
             None: the very next item.
         goal_types: Codes of the types of events that the goal is about; any without it.
-        tuning: How the goal is learnt; with ``frozen``, what was learnt of the next event is left as it is.
+        tuning: How the goal is learnt after that, not at all with 0 epochs; with ``frozen``, what was learnt of the
+            next event is left as it is.
         device: ``cpu``, ``cuda``; ``auto``: a GPU where there is one.
     """
 
@@ -72,6 +74,7 @@ class Behaviour(Recommender):
     size: str = "tiny"
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
     dropout: float | None = None
+    context: int | None = None
     time_aware: bool | None = None
     gaps: bool | None = None
     features: bool = True
@@ -121,14 +124,15 @@ class Behaviour(Recommender):
         self._counts = np.bincount(train.item, minlength=train.n_codes).astype(np.int64)
         self.model = self._built(train, seed) if start is None else self._grown(start, train)
         self.looks = []
-        if start is None or self.goal is None:
-            settings = dataclasses.replace(self.training, seed=seed)
-            self._run(train, settings, validation, None if folder is None else folder / "next", watch, None)
+        goal = None
         if self.goal is not None:
+            goal = (self.goal, next_of(train, self.goal_types or None, orders=self.goal == "order"))
+        if start is None or goal is None:
+            settings = dataclasses.replace(self.training, seed=seed)
+            self._run(train, settings, validation, None if folder is None else folder / "next", watch, goal)
+        if goal is not None and self.tuning.epochs:
             settings = dataclasses.replace(self.tuning, seed=seed)
-            targets = next_of(train, self.goal_types or None, orders=self.goal == "order")
-            goal = (self.goal, targets)
-            self._run(train, settings, validation, None if folder is None else folder / self.goal, watch, goal)
+            self._run(train, settings, validation, None if folder is None else folder / goal[0], watch, goal)
         return self
 
     def _run(
@@ -174,6 +178,8 @@ class Behaviour(Recommender):
         size = size_of(self.size)
         if self.dropout is not None:
             size = dataclasses.replace(size, dropout=self.dropout)
+        if self.context is not None:
+            size = dataclasses.replace(size, context=self.context)
         longest = int(train.lengths.max(initial=1))
         size = dataclasses.replace(size, context=max(1, min(size.context, longest)))
         timed = train.timestamp_us is not None
