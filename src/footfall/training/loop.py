@@ -18,7 +18,7 @@ from footfall.errors import TrainingError
 from footfall.histories.columns import FIRST_CODE
 from footfall.model.behaviour import BehaviourModel
 from footfall.training import objectives
-from footfall.training.packing import Tokens, shuffled, windows
+from footfall.training.packing import Tokens, recency_shares, shuffled, windows
 from footfall.training.state import load_state, optimiser_tensors, restore_optimiser, save_state
 
 FULL_SOFTMAX_ITEMS = 20_000
@@ -39,6 +39,11 @@ class TrainingSettings:
         negatives: Items drawn per step; 0 for the softmax over all items; None lets the size of the catalogue decide.
         smoothing: Label smoothing, where items are drawn.
         averaging: Decay per step of the moving average of the weights, which is what is judged and kept; 0 for none.
+        mirrored: Whether every history is read backwards as well in every epoch; where what is looked at together
+            matters more than in which order, as within sessions, that is twice the evidence.
+        recency: How fast old windows are left out, as a share of the log: in each epoch, a window this far from the
+            log's end is trained on with probability 1/e, one twice as far with 1/e^2; 0 trains on all. By time, or else
+            by place in the log.
         type_weight: Weight of the next type's loss; 0 leaves it out.
         gap_weight: Weight of the next gap's loss; 0 leaves it out.
         every: Epochs between two looks at the metric.
@@ -57,6 +62,8 @@ class TrainingSettings:
     negatives: int | None = None
     smoothing: float = 0.0
     averaging: float = 0.0
+    mirrored: bool = False
+    recency: float = 0.0
     type_weight: float = 0.1
     gap_weight: float = 0.05
     every: int = 2
@@ -116,6 +123,7 @@ class Run:
             settings: How.
             folder: Where states are kept; nowhere without it.
         """
+        tokens = tokens.with_mirrored() if settings.mirrored else tokens
         self.model, self.tokens, self.settings, self.folder = model, tokens, settings, folder
         self.negatives = settings.drawn(model.config.n_codes - FIRST_CODE)
         self.half = processor_has_half() if settings.half is None else settings.half
@@ -124,6 +132,8 @@ class Run:
             raise TrainingError(
                 "there is nothing to learn from: no history has two events; read a longer log (footfall ingest)"
             )
+        self.kept_shares = recency_shares(tokens.sequences, self.starts + self.lengths, settings.recency)
+        self.expected = int(self.lengths.sum())
         self.epoch = self.step = self.steps = self.events = self.stale = 0
         self.loss_sum = self.loss_n = self.cpu_s = 0.0
         self.looks: list[Look] = []
@@ -169,7 +179,7 @@ class Run:
                     continue  # done before the run was stopped
                 self._step(groups)
                 if watch is not None:
-                    watch(int(self.loss_n), int(self.lengths.sum()), self.loss_sum / max(self.loss_n, 1), self.best)
+                    watch(int(self.loss_n), self.expected, self.loss_sum / max(self.loss_n, 1), self.best)
                 if self.folder is not None and time.monotonic() - saved >= self.settings.save_s:
                     self._save()
                     saved = time.monotonic()
@@ -185,7 +195,12 @@ class Run:
 
     def _batches(self) -> Iterator[list[Any]]:
         rng = np.random.default_rng((self.settings.seed, self.epoch))
-        return shuffled(self.starts, self.lengths, self.settings.tokens, rng)
+        starts, lengths = self.starts, self.lengths
+        if self.settings.recency:
+            kept = rng.random(len(starts)) < self.kept_shares
+            starts, lengths = starts[kept], lengths[kept]
+        self.expected = max(int(lengths.sum()), 1)
+        return shuffled(starts, lengths, self.settings.tokens, rng)
 
     def _step(self, groups: list[Any]) -> None:
         began = time.process_time()
@@ -216,7 +231,7 @@ class Run:
         self.cpu_s += time.process_time() - began
 
     def _share(self) -> float:
-        done = min(1.0, (self.epoch + self.loss_n / max(int(self.lengths.sum()), 1)) / self.settings.epochs)
+        done = min(1.0, (self.epoch + self.loss_n / self.expected) / self.settings.epochs)
         low = self.settings.final_rate
         return min(1.0, (self.steps + 1) / self.settings.warmup_steps) * (
             low + (1 - low) * (1 + math.cos(math.pi * done)) / 2

@@ -81,6 +81,35 @@ class Tokens:
             sequences = dataclasses.replace(sequences, event_type=known)
         return cls(sequences, features, gaps, is_target)
 
+    def with_mirrored(self) -> Tokens:
+        """Return every sequence followed by its mirror image: the same events backwards, at mirrored times."""
+        old = self.sequences
+        lengths = np.repeat(old.lengths, 2)
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        place = np.arange(offsets[-1]) - offsets[:-1][rows]
+        backwards = rows % 2 == 1
+        at = old.offsets[:-1][rows // 2] + np.where(backwards, lengths[rows] - 1 - place, place)
+        time = old.timestamp_us
+        if time is not None:
+            ends = time[old.offsets[:-1][rows // 2]] + time[old.offsets[1:][rows // 2] - 1]
+            time = np.where(backwards, ends - time[at], time[at])
+        gaps = None if time is None else gap_bands(time, offsets)
+        mirrored = dataclasses.replace(
+            old,
+            offsets=offsets,
+            item=old.item[at],
+            event_type=None if old.event_type is None else old.event_type[at],
+            timestamp_us=time,
+            order=None if old.order is None else old.order[at],
+            user_idx=None if old.user_idx is None else np.repeat(old.user_idx, 2),
+            extra={name: column[at] for name, column in old.extra.items()},
+        )
+        features = {name: codes[at] for name, codes in self.features.items()}
+        if gaps is not None and "gap" in features:
+            features["gap"] = gaps
+        return Tokens(mirrored, features, gaps, self.is_target[at])
+
     def batch(self, groups: Sequence[tuple[Int64, int]]) -> tuple[Batch, Int64]:
         """Put rows of events together.
 
@@ -127,6 +156,23 @@ def windows(offsets: Int64, context: int) -> tuple[Int64, Int64]:
     ends = offsets[1:][rows] - 1 - number * context
     starts = np.maximum(ends - context, offsets[:-1][rows])
     return starts, ends - starts
+
+
+def recency_shares(sequences: Sequences, ends: Int64, recency: float) -> npt.NDArray[np.float64]:
+    """Return how likely each window is to be trained on in an epoch, float64 [windows]: e^(-age / recency).
+
+    Args:
+        sequences: The log.
+        ends: Position of the last event of each window, int64 [windows].
+        recency: Age that lowers the chance to 1/e, the whole log being of age 1; 0 for no such thing.
+    """
+    if not recency or not len(ends):
+        return np.ones(len(ends))
+    time = sequences.timestamp_us
+    at = sequences.rows[ends] if time is None else time[ends]
+    first, last = (0, len(sequences)) if time is None else (int(time.min()), int(time.max()))
+    shares: npt.NDArray[np.float64] = np.exp(-(last - at) / max(last - first, 1) / recency)
+    return shares
 
 
 def shuffled(starts: Int64, lengths: Int64, tokens: int, rng: np.random.Generator) -> Iterator[list[tuple[Int64, int]]]:
