@@ -43,11 +43,15 @@ def slow(model: SessionNeighbours, train: list[list[int]], asked: list[int], n_c
             pivot = next(item for item in reversed(asked) if item in sequence)
             place = len(sequence) - 1 - sequence[::-1].index(pivot)
             for at, item in enumerate(sequence):
-                scores[item] += told[number] * np.exp(-max(abs(at - place) - 1, 0) / model.place_decay)
+                share = np.exp(-(abs(at - place) - 1) / model.place_decay) if at != place else model.itself
+                scores[item] += told[number] * share * (model.before if at < place else 1)
     return scores
 
 
-@pytest.mark.parametrize("settings", [{}, {"nearest": 4}, {"length_power": 0.0, "rarity": 1.0, "log_decay": 0.1}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"nearest": 4}, {"before": 0.5, "itself": 0.2}, {"length_power": 0.0, "rarity": 1.0, "log_decay": 0.1}],
+)
 def test_the_same_as_word_for_word(make: Make, settings: dict[str, Any]) -> None:
     rng = np.random.default_rng(3)
     n_codes = 15

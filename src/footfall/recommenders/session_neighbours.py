@@ -22,8 +22,9 @@ class SessionNeighbours(Learnt):
     events[item] ** -rarity``, the age of the history's last event being 0; divided by ``length ** length_power`` of the
     sequence, and times ``e^(-age of the sequence / log_decay)``, the whole log being of age 1. Each of the nearest
     gives its likeness, times ``e^(-(places - 1) / place_decay)``, to its items by their distance in places from that
-    shared item which is the newest in the history, at its last place in the sequence. That item itself is given as much
-    as those beside it: in sessions, the next item often is one that was seen before.
+    shared item which is the newest in the history, at its last place in the sequence. Items before it are given
+    ``before`` times as much as those after it, and that item itself is given ``itself`` times as much as the one after:
+    in sessions, the next item often is one that was seen before.
 
     Sequences are aged by the time of their last event, and by their order where there are no times.
 
@@ -33,6 +34,8 @@ class SessionNeighbours(Learnt):
         history_decay: Events back in the history over which an item's say falls to 1/e.
         log_decay: Share of the log over which a sequence's say falls to 1/e.
         place_decay: Places from the shared item over which an item's share falls to 1/e.
+        before: Weight of what stood before the shared item, against what stood after it.
+        itself: Weight of the shared item itself.
         length_power: How much long sequences are held back.
         rarity: How much more a rare shared item says.
     """
@@ -45,6 +48,8 @@ class SessionNeighbours(Learnt):
     history_decay: float = 2.5
     log_decay: float = 1.0
     place_decay: float = 4.0
+    before: float = 1.0
+    itself: float = 1.0
     length_power: float = 0.25
     rarity: float = 0.5
 
@@ -54,7 +59,7 @@ class SessionNeighbours(Learnt):
             require(self, name, "a whole number from 1", holds=getattr(self, name) >= 1)
         for name in ("history_decay", "log_decay", "place_decay"):
             require(self, name, "a number above 0", holds=getattr(self, name) > 0)
-        for name in ("length_power", "rarity"):
+        for name in ("before", "itself", "length_power", "rarity"):
             require(self, name, "a number from 0", holds=getattr(self, name) >= 0)
 
     def _learn(self, train: Sequences, seed: int) -> Arrays:  # noqa: ARG002 - nothing is random
@@ -87,7 +92,7 @@ class SessionNeighbours(Learnt):
             _vote(
                 scores, histories.offsets, np.ascontiguousarray(histories.item), arrays["offsets"], arrays["item"],
                 arrays["indptr"], arrays["row"], arrays["place"], arrays["say"], worth.astype(np.float32),
-                self.nearest, self.newest, self.history_decay, self.place_decay,
+                self.nearest, self.newest, self.history_decay, self.place_decay, self.before, self.itself,
             )  # fmt: skip
         return scores
 
@@ -108,6 +113,8 @@ def _vote(
     newest: int,
     history_decay: float,
     place_decay: float,
+    before: float,
+    itself: float,
 ) -> None:
     likeness = np.zeros(len(worth), np.float32)
     place = np.zeros(len(worth), np.int32)
@@ -135,8 +142,9 @@ def _vote(
         for i in np.argsort(-told, kind="mergesort")[:nearest]:
             row = near[i]
             for event in range(offsets[row], offsets[row + 1]):
-                apart = abs(event - offsets[row] - place[row])
-                scores[asked, item[event]] += told[i] * np.exp(-max(apart - 1, 0) / place_decay)
+                apart = event - offsets[row] - place[row]
+                share = itself if apart == 0 else np.exp(-(abs(apart) - 1) / place_decay)
+                scores[asked, item[event]] += told[i] * (before * share if apart < 0 else share)
 
 
 @part
