@@ -17,6 +17,7 @@ from footfall.histories.columns import FIRST_CODE
 from footfall.histories.sequences import Sequences
 from footfall.recommenders._base import Scores
 from footfall.recommenders.blend import Blend, standardised
+from footfall.recommenders.bpr import Bpr
 from footfall.recommenders.markov import Markov
 from footfall.recommenders.popularity import Popularity, PopularityUser
 
@@ -105,3 +106,34 @@ def test_members_and_their_settings_are_kept(make: Make, tmp_path: Path) -> None
     inner: Any = again.members[0]
     assert dataclasses.asdict(inner.members[0])["last"] == 2
     np.testing.assert_array_equal(again.scores(train), blend.scores(train))
+
+
+def test_a_floor_takes_the_logarithm(make: Make) -> None:
+    train, asked = make(chain(9), 9), make([[4], []], 9)
+    blend = Blend((Popularity(), Markov()), (0.5, 0.25), (None, 0.01)).fit(train)
+    popular, moves = (member.fit(train).scores(asked) for member in (Popularity(), Markov()))
+    expected = 0.5 * standardised(popular) + 0.25 * np.log(np.maximum(moves, 0) + 0.01)
+    np.testing.assert_allclose(blend.scores(asked), expected, rtol=1e-5)
+    assert np.isneginf(blend.scores(asked)[:, :FIRST_CODE]).all()
+
+
+def test_floors_are_kept(make: Make, tmp_path: Path) -> None:
+    train = make(chain(9), 9)
+    blend = Blend((Popularity(), Markov()), (0.5, 0.5), (None, 0.01)).fit(train)
+    blend.save(tmp_path)
+    found = Blend.load(tmp_path)
+    assert found.floors == (None, 0.01)
+    np.testing.assert_array_equal(found.scores(train), blend.scores(train))
+
+
+@pytest.mark.parametrize("floors", [(0.0, None), (0.1,)])
+def test_floors_that_cannot_be_meant(floors: tuple[float | None, ...]) -> None:
+    with pytest.raises(InputError, match="floors of recommender 'blend'"):
+        Blend((Markov(), Popularity()), floors=floors)
+
+
+def test_members_of_one_kind_get_seeds_of_their_own(make: Make) -> None:
+    train = make([[3 + (i * 7 + j * j) % 17 for j in range(6)] for i in range(40)], 20)
+    first, second = Blend((Bpr(), Bpr())).fit(train, seed=5).members
+    np.testing.assert_array_equal(first.scores(train), Bpr().fit(train, seed=5).scores(train))
+    assert not np.array_equal(first.scores(train), second.scores(train))

@@ -193,3 +193,21 @@ def test_a_warm_start_repeats_itself(n_items: int) -> None:
     assert np.isfinite(first).all()
     for _ in range(4):
         np.testing.assert_array_equal(item_vectors(sequences, 64, seed=7), first)
+
+
+def test_recency_leaves_old_windows_out() -> None:
+    whole, newer = make(), make(dataclasses.replace(SETTINGS, recency=0.3))
+    whole.go()
+    newer.go()
+    assert 0.1 < newer.events / whole.events < 0.6
+    assert newer.epoch == SETTINGS.epochs
+
+
+def test_mirrored_training_learns_both_ways() -> None:
+    settings = dataclasses.replace(SETTINGS, epochs=60, every=60, mirrored=True, averaging=0.0)
+    run = make(settings, config=dataclasses.replace(CONFIG, n_types=0, n_gaps=0))
+    run.go()
+    batch, _ = Tokens.of(rings(), run.model.config).batch([(np.zeros(1, np.int64), 1)])
+    item = int(batch.item[0])
+    both = {(item - 3 + way) % 20 + 3 for way in (-1, 1)}
+    assert set(run.model.score(batch)[0].topk(2).indices.tolist()) == both

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from footfall.histories.sequences import Sequences
 from footfall.model.config import ModelConfig, Size
-from footfall.training.packing import N_GAPS, Tokens, gap_bands, newest, shuffled, windows
+from footfall.training.packing import N_GAPS, Tokens, gap_bands, newest, recency_shares, shuffled, windows
 
 CONFIG = ModelConfig(Size(8, 1, 1, 8, 1e-3, 0.0), n_codes=20, n_types=5, features={"gap": N_GAPS, "channel": 4})
 
@@ -107,3 +107,45 @@ def test_histories_of_one_event_give_nothing(lengths: list[int]) -> None:
     starts, sizes = windows(offsets_of(lengths), 8)
     assert len(starts) == len(sizes) == 0
     assert list(shuffled(starts, sizes, 10, np.random.default_rng(0))) == []
+
+
+def test_mirrored_sequences_follow_their_own() -> None:
+    hour = 3_600_000_000
+    sequences = Sequences(
+        offsets_of([3, 0, 2]),
+        np.array([4, 5, 6, 7, 8], np.int32),
+        20,
+        event_type=np.array([3, 4, 3, 4, 4], np.int16),
+        timestamp_us=np.array([0, 1, 9, 5, 6]) * hour,
+        user_idx=np.array([2, 0, 1]),
+        extra={"channel": np.array([1, 2, 3, 1, 2])},
+    )
+    tokens = Tokens.of(sequences, CONFIG).with_mirrored()
+    found = tokens.sequences
+    assert [found[row].tolist() for row in range(6)] == [[4, 5, 6], [], [7, 8], [6, 5, 4], [], [8, 7]]
+    assert found.event_type is not None
+    assert found.timestamp_us is not None
+    assert found.user_idx is not None
+    assert found.event_type.tolist() == [3, 4, 3, 4, 4, 3, 4, 3, 4, 4]
+    assert (found.timestamp_us // hour).tolist() == [0, 1, 9, 5, 6, 0, 8, 9, 5, 6]
+    assert found.user_idx.tolist() == [2, 0, 1, 2, 0, 1]
+    assert tokens.features["channel"].tolist() == [1, 2, 3, 1, 2, 3, 2, 1, 2, 1]
+    assert tokens.gaps is not None
+    assert tokens.gaps.tolist() == gap_bands(found.timestamp_us, found.offsets).tolist()
+    assert tokens.features["gap"].tolist() == tokens.gaps.tolist()
+
+
+def test_old_windows_are_less_likely() -> None:
+    offsets = offsets_of([2, 2, 2, 2])
+    plain = Sequences(offsets, np.full(8, 4, np.int32), 20)
+    starts, lengths = windows(offsets, 5)
+    assert recency_shares(plain, starts + lengths, 0.0).tolist() == [1.0] * 4
+    expected = np.exp(-np.array([4, 3, 2, 1]) / 4 / 0.5)  # by place in the log
+    np.testing.assert_allclose(recency_shares(plain, starts + lengths, 0.5), expected)
+    config = ModelConfig(Size(8, 1, 1, 8, 1e-3, 0.0), n_codes=20)
+    twice = Tokens.of(plain, config).with_mirrored().sequences
+    begins, sizes = windows(twice.offsets, 5)
+    np.testing.assert_allclose(recency_shares(twice, begins + sizes, 0.5, images=2), np.tile(expected, 2))
+    timed = Sequences(offsets, plain.item, 20, timestamp_us=np.array([0, 100, 5, 50, 0, 0, 90, 100]))
+    by_end = dict(zip((starts + lengths).tolist(), recency_shares(timed, starts + lengths, 0.5), strict=True))
+    assert by_end == pytest.approx({1: 1.0, 3: np.exp(-1), 5: np.exp(-2), 7: 1.0})

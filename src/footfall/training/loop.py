@@ -19,7 +19,7 @@ from footfall.errors import TrainingError
 from footfall.histories.columns import FIRST_CODE
 from footfall.model.behaviour import BehaviourModel
 from footfall.training import objectives
-from footfall.training.packing import Tokens, shuffled, windows
+from footfall.training.packing import Tokens, recency_shares, shuffled, windows
 from footfall.training.state import load_state, optimiser_tensors, restore_optimiser, save_state
 from footfall.training.targets import Targets, following
 
@@ -51,6 +51,11 @@ class TrainingSettings:
         negatives: Items drawn per step; 0 for the softmax over all items; None lets the size of the catalogue decide.
         smoothing: Label smoothing, where items are drawn.
         averaging: Decay per step of the moving average of the weights, which is what is judged and kept; 0 for none.
+        mirrored: Whether every history is read backwards as well in every epoch; where what is looked at together
+            matters more than in which order, as within sessions, that is twice the evidence.
+        recency: How fast old windows are left out, as a share of the log: in each epoch, a window this far from the
+            log's end is trained on with probability 1/e, one twice as far with 1/e^2; 0 trains on all. By time, or else
+            by place in the log.
         type_weight: Weight of the next type's loss; 0 leaves it out.
         gap_weight: Weight of the next gap's loss; 0 leaves it out.
         every: Epochs between two looks at the metric.
@@ -73,6 +78,8 @@ class TrainingSettings:
     negatives: int | None = None
     smoothing: float = 0.0
     averaging: float = 0.0
+    mirrored: bool = False
+    recency: float = 0.0
     type_weight: float = 0.1
     gap_weight: float = 0.05
     every: int = 2
@@ -170,6 +177,7 @@ class Run:
             folder: Where states are kept; nowhere without it.
             goal: A head of the model, and what it foretells, besides the next item.
         """
+        tokens = tokens.with_mirrored() if settings.mirrored else tokens
         self.model, self.tokens, self.settings, self.folder = model, tokens, settings, folder
         self.device = model.items.own.weight.device
         self.negatives = settings.drawn(model.config.n_codes - FIRST_CODE)
@@ -180,12 +188,16 @@ class Run:
         if settings.next_weight:
             self.goals.append((None, following(tokens.sequences), settings.next_weight))
         if goal is not None and settings.goal_weight:
-            self.goals.append((goal[0], goal[1], settings.goal_weight))
+            self.goals.append((goal[0], goal[1].until(tokens.sequences.n_events), settings.goal_weight))
         self.starts, self.lengths = windows(tokens.sequences.offsets, model.config.size.context)
         if not len(self.starts):
             raise TrainingError(
                 "there is nothing to learn from: no history has two events; read a longer log (footfall ingest)"
             )
+        images = 2 if settings.mirrored else 1
+        ends = self.starts + self.lengths
+        self.kept_shares = recency_shares(tokens.sequences, ends, settings.recency, images=images)
+        self.expected = int(self.lengths.sum())
         self.epoch = self.step = self.steps = self.events = self.stale = 0
         self.loss_sum = self.loss_n = self.cpu_s = 0.0
         self.looks: list[Look] = []
@@ -254,7 +266,12 @@ class Run:
 
     def _batches(self) -> Iterator[list[Any]]:
         rng = np.random.default_rng((self.settings.seed, self.epoch))
-        return shuffled(self.starts, self.lengths, self.settings.tokens, rng)
+        starts, lengths = self.starts, self.lengths
+        if self.settings.recency:
+            kept = rng.random(len(starts)) < self.kept_shares
+            starts, lengths = starts[kept], lengths[kept]
+        self.expected = max(int(lengths.sum()), 1)
+        return shuffled(starts, lengths, self.settings.tokens, rng)
 
     def _step(self, groups: list[Any]) -> None:
         began = time.process_time()
@@ -286,10 +303,10 @@ class Run:
 
     def _stand(self) -> Step:
         loss = self.loss_sum / max(self.loss_n, 1)
-        return Step(self.epoch, self.settings.epochs, int(self.loss_n), int(self.lengths.sum()), loss, self.best)
+        return Step(self.epoch, self.settings.epochs, int(self.loss_n), self.expected, loss, self.best)
 
     def _share(self) -> float:
-        done = min(1.0, (self.epoch + self.loss_n / max(int(self.lengths.sum()), 1)) / self.settings.epochs)
+        done = min(1.0, (self.epoch + self.loss_n / self.expected) / self.settings.epochs)
         low = self.settings.final_rate
         return min(1.0, (self.steps + 1) / self.settings.warmup_steps) * (
             low + (1 - low) * (1 + math.cos(math.pi * done)) / 2

@@ -83,6 +83,36 @@ class Tokens:
             sequences = dataclasses.replace(sequences, event_type=known)
         return cls(sequences, features, gaps)
 
+    def with_mirrored(self) -> Tokens:
+        """Return all sequences, then the mirror image of each: the same events backwards, at mirrored times.
+
+        Events keep their positions; those of the mirror images come after all of them.
+        """
+        old = self.sequences
+        rows = old.rows
+        backwards = old.offsets[:-1][rows] + old.offsets[1:][rows] - 1 - np.arange(old.n_events)
+        offsets = np.concatenate((old.offsets, old.offsets[1:] + old.n_events))
+        at = np.concatenate((np.arange(old.n_events), backwards))
+        time = old.timestamp_us
+        if time is not None:
+            ends = time[old.offsets[:-1][rows]] + time[old.offsets[1:][rows] - 1]
+            time = np.concatenate((time, ends - time[backwards]))
+        mirrored = dataclasses.replace(
+            old,
+            offsets=offsets,
+            item=old.item[at],
+            event_type=None if old.event_type is None else old.event_type[at],
+            timestamp_us=time,
+            order=None if old.order is None else old.order[at],
+            user_idx=None if old.user_idx is None else np.tile(old.user_idx, 2),
+            extra={name: column[at] for name, column in old.extra.items()},
+        )
+        gaps = None if time is None else gap_bands(time, offsets)
+        features = {name: codes[at] for name, codes in self.features.items()}
+        if gaps is not None and GAP in features:
+            features[GAP] = gaps
+        return Tokens(mirrored, features, gaps)
+
     def batch(self, groups: Sequence[tuple[Int64, int]]) -> tuple[Batch, Int64]:
         """Put rows of events together.
 
@@ -137,6 +167,25 @@ def windows(offsets: Int64, context: int) -> tuple[Int64, Int64]:
     ends = offsets[1:][rows] - 1 - number * context
     starts = np.maximum(ends - context, offsets[:-1][rows])
     return starts, ends - starts
+
+
+def recency_shares(sequences: Sequences, ends: Int64, recency: float, *, images: int = 1) -> npt.NDArray[np.float64]:
+    """Return how likely each window is to be trained on in an epoch, float64 [windows]: e^(-age / recency).
+
+    Args:
+        sequences: The log.
+        ends: Position of the last event of each window, int64 [windows].
+        recency: Age that lowers the chance to 1/e, the whole log being of age 1; 0 for no such thing.
+        images: How often the log stands there, one after another; where it has no times, age is place within one.
+    """
+    if not recency or not len(ends):
+        return np.ones(len(ends))
+    time = sequences.timestamp_us
+    whole = len(sequences) // images
+    at = sequences.rows[ends] % whole if time is None else time[ends]
+    first, last = (0, whole) if time is None else (int(time.min()), int(time.max()))
+    shares: npt.NDArray[np.float64] = np.exp(-(last - at) / max(last - first, 1) / recency)
+    return shares
 
 
 def shuffled(starts: Int64, lengths: Int64, tokens: int, rng: np.random.Generator) -> Iterator[list[tuple[Int64, int]]]:

@@ -45,6 +45,15 @@ class Targets:
         first, end = first[real], end[real]
         return real, self.events[first + rng.integers(0, end - first)]
 
+    def until(self, n_events: int) -> Targets:
+        """Return the same for a longer log; from the events it added, nothing is foretold.
+
+        Args:
+            n_events: Events of the longer log.
+        """
+        more = n_events - len(self.first)
+        return Targets(self.events, np.pad(self.first, (0, more)), np.pad(self.end, (0, more)))
+
 
 def following(sequences: Sequences) -> Targets:
     """Foretell from every event the very next one, if it is about an item.
