@@ -17,14 +17,14 @@ import numpy as np
 import torch
 
 from _log import EVENT_TYPES, ShopLog, item_names
-from _recommend_recipes import RECIPES
+from _recommend_recipes import TRAINING
 from _recommend_tools import watched
 from _work import cpu_s, peak_mb, stay_on_one_core
 from footfall.histories.columns import FIRST_CODE, UNSEEN
 from footfall.histories.sequences import Sequences
 from footfall.recommenders.behaviour import Behaviour
 
-RECIPE: Final = RECIPES["simulated"]
+RECIPE: Final = Behaviour(size="tiny", training=TRAINING)
 ASKED: Final = 2000
 """Users timed one after the other."""
 UNTIMED: Final = 50

@@ -23,6 +23,7 @@ from footfall.histories.sequences import Sequences
 from footfall.recommenders import behaviour
 from footfall.recommenders._base import Recommender
 from footfall.recommenders._registry import by_name
+from footfall.recommenders.blend import Metric
 
 TUNED: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
     "tifu_knn": {"group_size": (3, 7, 15), "group_decay": (0.7, 0.9), "nearest": (100, 300), "alpha": (0.3, 0.7, 0.9)},
@@ -73,7 +74,7 @@ def fit(tool: str, data: Data, seed: int, *, metric: str, epochs: int | None, fo
         oracle = Oracle(folder, data)
         return Fitted(oracle.scores, {"truth": True})
     if tool == "footfall":
-        return _own(data, seed, epochs)
+        return _own(data, seed, epochs, metric)
     if tool in IMPLICIT:
         implicit = Implicit(tool)
         implicit.fit(data.train, seed=seed)
@@ -117,11 +118,11 @@ def views_only(data: Data) -> Data:
     )
 
 
-def _own(data: Data, seed: int, epochs: int | None) -> Fitted:
+def _own(data: Data, seed: int, epochs: int | None, metric: str) -> Fitted:
     described = dataclasses.replace(data, train=with_content(data.train, data.attributes))
     model = footfall_recipe(data, epochs=epochs)
     with watched() as spent:
-        fit_recipe(model, described, seed)
+        model = fit_recipe(model, described, seed, _per_case(metric))
     found = Fitted(model.scores, _settings(model), choosing_cpu_s=spent[0])
     if isinstance(model, behaviour.Behaviour):
         looked = [look for look in model.looks if not np.isnan(look.metric)]
@@ -132,6 +133,11 @@ def _own(data: Data, seed: int, epochs: int | None) -> Fitted:
         assert model.model is not None
         found.parameters = sum(p.numel() for p in model.model.parameters())
     return found
+
+
+def _per_case(metric: str) -> Metric:
+    k = int(metric.partition("@")[2])
+    return lambda scores, cases: evaluate(lambda _: scores, cases, ks=(k,), batch=len(cases)).metrics[metric]
 
 
 @contextlib.contextmanager

@@ -21,6 +21,10 @@ class Recommender(abc.ABC):
     """How it is called on the command line, e.g. ``markov``."""
     title: ClassVar[str]
     """What it is, in a few words."""
+    floor: ClassVar[float | None] = None
+    """For a family that counts evidence and scores most items 0: what a blend adds before it takes the logarithm.
+
+    None for families whose scores are logarithms already, or nothing of the kind; see ``Blend``."""
 
     @abc.abstractmethod
     def fit(self, train: Sequences, *, seed: int = 0) -> Self:

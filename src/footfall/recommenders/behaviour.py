@@ -22,7 +22,7 @@ from footfall.histories.event_features import QUERY
 from footfall.histories.sequences import Sequences
 from footfall.model.batch import Batch
 from footfall.model.behaviour import BehaviourModel
-from footfall.model.config import ModelConfig, size_of
+from footfall.model.config import ModelConfig, Size, size_of
 from footfall.recommenders._base import Recommender, Scores
 from footfall.recommenders._learnt import check_codes, read_settings, settings_of, write_settings
 from footfall.training.loop import Look, Run, TrainingSettings, Watch
@@ -48,7 +48,7 @@ class Behaviour(Recommender):
     next event is learnt after that, by a head of its own on what was learnt before.
 
     Attributes:
-        size: ``tiny``, ``small``, ``base`` or ``large``; sets width, depth, heads, context and rate.
+        size: ``tiny``, ``small``, ``base`` or ``large``, or one's own; sets width, depth, heads, context and rate.
         training: How it is trained on the next event; with a ``goal_weight``, on the goal at the same time.
         dropout: Share of activations dropped while training; the size's without it.
         context: Most events of a history that are looked at; the size's without it.
@@ -71,7 +71,7 @@ class Behaviour(Recommender):
     name: ClassVar[str] = "behaviour"
     title: ClassVar[str] = "causal Transformer over whole histories, warm-started"
 
-    size: str = "tiny"
+    size: str | Size = "tiny"
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
     dropout: float | None = None
     context: int | None = None
@@ -175,7 +175,7 @@ class Behaviour(Recommender):
         return model.to(_device(self.device))
 
     def _config(self, train: Sequences) -> ModelConfig:
-        size = size_of(self.size)
+        size = size_of(self.size) if isinstance(self.size, str) else self.size
         if self.dropout is not None:
             size = dataclasses.replace(size, dropout=self.dropout)
         if self.context is not None:
@@ -295,6 +295,8 @@ class Behaviour(Recommender):
             raise InputError(f"recommender {self.name!r} has learnt nothing yet; call fit() or load() first")
         settings = settings_of(self)
         settings |= {name: dataclasses.asdict(settings[name]) for name in _TRAININGS}
+        if isinstance(self.size, Size):
+            settings["size"] = dataclasses.asdict(self.size)
         looks = [
             {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in dataclasses.asdict(look).items()}
             for look in self.looks
@@ -316,6 +318,8 @@ class Behaviour(Recommender):
         """
         kept = read_settings(folder, cls.name)
         settings = kept["settings"] | {name: TrainingSettings(**kept["settings"][name]) for name in _TRAININGS}
+        if isinstance(settings["size"], dict):
+            settings["size"] = Size(**settings["size"])
         found = cls(**{**settings, "goal_types": tuple(settings["goal_types"])})
         tensors = load_file(folder / _WEIGHTS)
         found._counts = tensors.pop("counts").numpy()

@@ -67,14 +67,14 @@ class Blend(Recommender):
 
     @classmethod
     def of(cls, members: Sequence[Recommender], weights: tuple[float, ...] = (), n_codes: int | None = None) -> Self:
-        """Blend recommenders that are fitted already.
+        """Blend recommenders that are fitted already, each with the floor of its family.
 
         Args:
             members: All fitted on one vocabulary.
             weights: One for each; equal ones without it.
             n_codes: Size of that vocabulary.
         """
-        found = cls(tuple(members), weights)
+        found = cls(tuple(members), weights, tuple(member.floor for member in members))
         found._n_codes = n_codes
         return found
 

@@ -35,6 +35,7 @@ class Markov(Learnt):
 
     name: ClassVar[str] = "markov"
     title: ClassVar[str] = "what followed the last items"
+    floor: ClassVar[float | None] = 0.01
 
     gap_weights: tuple[float, ...] = (1.0, 1 / 2, 1 / 3)
     last: int = 10

@@ -35,6 +35,7 @@ class Neighbours(Learnt):
 
     name: ClassVar[str] = "neighbours"
     title: ClassVar[str] = "items of the same people (BM25)"
+    floor: ClassVar[float | None] = 0.1
 
     neighbours: int = 50
     k1: float = 1.2

@@ -29,6 +29,10 @@ class Only(Recommender):
     member: Recommender = dataclasses.field(default_factory=Popularity)
     types: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Count evidence where the member does."""
+        self.floor = self.member.floor  # type: ignore[misc]  # that of the member, not of the family
+
     def fit(self, train: Sequences, *, seed: int = 0) -> Self:
         """Fit the member on the events it may see; the arguments are those of the protocol."""
         self.member.fit(self._shown(train), seed=seed)

@@ -76,6 +76,7 @@ class PopularityUser(Learnt):
 
     name: ClassVar[str] = "popularity_user"
     title: ClassVar[str] = "what the user had most often"
+    floor: ClassVar[float | None] = 0.1
 
     def _learn(self, train: Sequences, seed: int) -> Arrays:  # noqa: ARG002 - nothing is random
         ever = popularity(train)

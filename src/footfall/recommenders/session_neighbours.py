@@ -42,6 +42,7 @@ class SessionNeighbours(Learnt):
 
     name: ClassVar[str] = "session_neighbours"
     title: ClassVar[str] = "what the most similar sessions went on to"
+    floor: ClassVar[float | None] = 0.01
 
     nearest: int = 200
     newest: int = 2000

@@ -47,6 +47,7 @@ class TifuKnn(Learnt):
 
     name: ClassVar[str] = "tifu_knn"
     title: ClassVar[str] = "own and similar users' frequent items (TIFU-KNN)"
+    floor: ClassVar[float | None] = 0.001
 
     group_size: int = 7
     within_decay: float = 0.9

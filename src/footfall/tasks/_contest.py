@@ -27,7 +27,7 @@ from footfall.training.loop import TrainingSettings
 
 METRIC: Final = "NDCG@10"
 BEHAVIOUR, BLEND, ONLY = Behaviour.name, Blend.name, Only.name
-GATES: Final = ("popularity_recent", "popularity_user", "markov", "neighbours")
+GATES: Final = ("popularity_recent", "popularity_user", "markov", "neighbours", "session_neighbours")
 """What is always trained beside the behaviour model, and served where it wins."""
 MOST_CASES: Final = 10_000
 _BLENDED_CASES: Final = 2_000

@@ -53,7 +53,11 @@ class RunRecord:
                 found.write()
                 return found
         now = dt.datetime.now(dt.UTC)
-        name = f"{now:%Y%m%dT%H%M%SZ}-{key[:4]}"
+        name = first = f"{now:%Y%m%dT%H%M%SZ}-{key[:4]}"
+        number = 1
+        while (runs / name).exists():
+            number += 1
+            name = f"{first}-{number}"
         facts = {
             "id": name,
             "key": key,
