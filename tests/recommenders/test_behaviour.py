@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from footfall.errors import InputError, TrainingError
 from footfall.evaluation.cases import Cases
 from footfall.evaluation.ranking import evaluate
 from footfall.histories.sequences import Sequences
+from footfall.model.config import Size
 from footfall.recommenders.behaviour import Behaviour
 from footfall.recommenders.markov import Markov
 from footfall.training.loop import Step, TrainingSettings
@@ -107,3 +110,53 @@ def test_times_count_where_there_are_times(make: Make) -> None:
     model = Behaviour(training=QUICK, dropout=0.0).fit(make(items, 8, times=times))
     asked = make([[3, 6], [3, 6]], 8, times=[[0, hour // 60], [0, 400 * hour]])
     assert model.scores(asked)[:, 3:].argmax(1).tolist() == [1, 2]
+
+
+def test_products_in_bfloat16_lose_next_to_nothing() -> None:
+    train = two_rings(50, 0)
+    losses = {}
+    for half in (False, True):
+        settings = TrainingSettings(epochs=2, tokens=64, warmup_steps=5, half=half)
+        model = Behaviour(Size(256, 1, 4, 16, 1e-3, 0.0), settings, held_out=0).fit(train)
+        assert model.model is not None
+        assert all(value.dtype == torch.float32 for value in model.model.parameters())  # the weights are whole numbers
+        losses[half] = model.looks[-1].loss
+    assert losses[True] == pytest.approx(losses[False], rel=0.02)
+    assert losses[True] != losses[False]
+
+
+def test_a_goal_is_learnt_on_a_frozen_backbone_or_a_tuned_one() -> None:
+    train = two_rings(60, 0)
+    start = Behaviour(training=TrainingSettings(epochs=2, tokens=64), held_out=0).fit(train).model
+    assert start is not None
+    before = {name: value.clone() for name, value in start.state_dict().items()}
+    for frozen in (True, False):
+        tuning = TrainingSettings(
+            epochs=2, tokens=64, next_weight=0.0, goal_weight=1.0, learning_rate=1e-3, frozen=frozen
+        )
+        found = Behaviour(goal="event", tuning=tuning, held_out=0).fit(train, start=start).model
+        assert found is not None
+        after = found.state_dict()
+        changed = {name for name, value in before.items() if not torch.equal(after[name], value)}
+        assert bool(changed) is not frozen
+        assert after["heads.event.turn.weight"].abs().sum() > 0
+        assert all(torch.equal(value, before[name]) for name, value in start.state_dict().items())  # a copy was tuned
+
+
+def test_a_model_goes_on_with_a_newer_log_that_has_more_items() -> None:
+    old = two_rings(60, 0)
+    start = Behaviour(training=TrainingSettings(epochs=3, tokens=64), held_out=0).fit(old).model
+    assert start is not None
+    newer = dataclasses.replace(old, n_codes=old.n_codes + 5)
+    found = Behaviour(training=TrainingSettings(epochs=1, tokens=64), held_out=0).fit(newer, start=start)
+    assert found.model is not None
+    assert found.model.config.n_codes == old.n_codes + 5
+    assert (
+        found.looks[0].loss
+        < Behaviour(training=TrainingSettings(epochs=1, tokens=64), held_out=0, warm_start=False)
+        .fit(newer)
+        .looks[0]
+        .loss
+    )
+    with pytest.raises(InputError, match="codes only ever grow"):
+        Behaviour(held_out=0).fit(old, start=found.model)

@@ -210,9 +210,8 @@ class Run:
 
     def _make_optimisers(self) -> None:
         rate, decay = self.rate, self.settings.weight_decay
-        if self.settings.frozen:
-            for name, parameter in self.model.named_parameters():
-                parameter.requires_grad_(name.startswith("heads."))
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not self.settings.frozen or name.startswith(("heads.", "repeats.")))
         sparse = [self.model.items.own.weight] if self.model.items.own.sparse else []
         dense = [p for p in self.model.parameters() if p.requires_grad and all(p is not s for s in sparse)]
         self.optimisers: list[torch.optim.Optimizer] = [
