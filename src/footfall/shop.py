@@ -301,6 +301,9 @@ class Shop:
             about = {"lake_version": record.facts["lake_version"], "run": record.facts["id"], "settings": settings}
             vocabularies = Vocabularies.of(histories, trained.content)
             path = write_bundle(self.models_root, task, trained.model, vocabularies, {**about, **trained.about})
+        except InputError:
+            record.forget()
+            raise
         except BaseException as error:
             record.fail(began, f"{type(error).__name__}: {error}")
             raise
@@ -382,7 +385,7 @@ class Shop:
         from footfall.serving.recommending import Recommending
 
         bundle = open_bundle(self.models_root, "recommend", version)
-        return Recommending(bundle, self._as_of(as_of))
+        return Recommending(bundle, self._as_of(as_of, "as-of"))
 
     def runs(self, ids: Sequence[str] = (), *, task: str | None = None) -> Result:
         """List training runs, or put some side by side.
@@ -408,10 +411,10 @@ class Shop:
         """Where records of training runs lie."""
         return self.workspace.path / "runs"
 
-    def _as_of(self, cutoff: Moment | None) -> Histories:
+    def _as_of(self, cutoff: Moment | None, name: str = "cutoff") -> Histories:
         from footfall.histories.slices import as_of
 
-        moment = self.moment_us(cutoff, "cutoff")
+        moment = self.moment_us(cutoff, name)
         return self.histories() if moment is None else as_of(self.histories(), moment)
 
     def _given(

@@ -138,9 +138,11 @@ def test_hours_are_the_shops() -> None:
     assert hour_of_week(times, "Europe/Berlin").tolist() == [3, 4, 2]
 
 
-def test_a_column_that_tells_nothing_is_left_out() -> None:
+def test_an_event_is_read_the_same_whatever_others_say() -> None:
     histories = shop(CATALOGUE, ("red shoes",))
     sequences = described(histories)
-    assert set(sequences.extra) == set(sequences.sizes) == {"hour", "query"}
+    columns = {"price", "quantity", "rating", "channel", "device", "query", "hour"}
+    assert set(sequences.extra) == set(sequences.sizes) == columns
+    assert not any(sequences.extra[name].any() for name in columns - {"hour", "query"})
     assert sequences.content is not None
     assert sequences.take(np.array([0])).content is sequences.content

@@ -320,10 +320,6 @@ def spoken(moment: int, channel: str) -> list[Event]:
     return events
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="described() drops a column in which all events say the same, and the model reads that as nothing",
-)
 @pytest.mark.parametrize("channel", ["web", "app"])
 def test_a_model_reads_an_event_the_same_whatever_other_events_say(channel: str, tmp_path: Path) -> None:
     # Before the moment there is one channel only; the model has learnt from a log with two.

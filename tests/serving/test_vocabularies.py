@@ -210,6 +210,16 @@ def test_a_log_compiled_anew_gives_the_very_same_recommendations(name: str, excl
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)  # a batch of another order rounds otherwise
 
 
+def test_filters_of_a_log_compiled_anew_are_about_the_same_items(tmp_path: Path) -> None:
+    old = with_catalogue(from_events(small_log()))
+    kept(tmp_path, old, Markov())
+    again = with_catalogue(from_events(shuffled(small_log())))
+    for wanted in ({"category": "all > b"}, {"brand": "brand 2"}, {"max_price": 10.0}):
+        expected = asked(tmp_path, old, **wanted)
+        assert len(expected) == 30 * 4
+        assert asked(tmp_path, again, **wanted) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_new_to_a_model_leaves_the_rest_as_it_was(name: str, tmp_path: Path) -> None:
     old = with_catalogue(from_events(small_log()))

@@ -110,9 +110,6 @@ def test_what_is_done_is_not_gone_on_with(tmp_path: Path) -> None:
     again.fail(time.monotonic(), "x")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a run is named by its second and its settings, and takes the place of the other"
-)
 def test_two_runs_of_the_same_settings_in_one_second_are_two(tmp_path: Path) -> None:
     for served in ("first", "second", "third"):
         begin(tmp_path).end(time.monotonic(), {}, {"served": served})

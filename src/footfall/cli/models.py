@@ -160,7 +160,7 @@ def recommend_command(
     with_reasons = (out is None) if reasons is None else reasons
     settings = wanted_of(**given(exclude_seen=None if seen is None else not seen, **wanted), reasons=with_reasons)
     rows, ids = model.everybody()
-    if users:
+    if one or file:
         rows, ids = model.rows_of(users), users
     elif out is None:
         click.echo(f"{len(ids):,} users; here are the first {SHOWN_USERS} (--user, --users, --out)", err=True)
@@ -208,38 +208,56 @@ def write_stream(tables: Any, schema: pa.Schema, out: str) -> int:
         raise InputError("reasons are lists, which CSV cannot hold; write .parquet or .jsonl, or leave --reasons out")
     fresh = path.with_name(path.name + ".new")
     count = 0
-    if path.suffix == ".jsonl":
-        with fresh.open("w", encoding="utf-8") as file:
-            for table in tables:
-                count += table.num_rows
-                file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in table.to_pylist())
-    else:
-        with (pq.ParquetWriter if path.suffix == ".parquet" else pc.CSVWriter)(str(fresh), schema) as writer:
-            for table in tables:
-                count += table.num_rows
-                writer.write_table(table)
-    fresh.replace(path)
+    try:
+        if path.suffix == ".jsonl":
+            with fresh.open("w", encoding="utf-8") as file:
+                for table in tables:
+                    count += table.num_rows
+                    file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in table.to_pylist())
+        else:
+            with (pq.ParquetWriter if path.suffix == ".parquet" else pc.CSVWriter)(str(fresh), schema) as writer:
+                for table in tables:
+                    count += table.num_rows
+                    writer.write_table(table)
+        fresh.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written ({error.strerror or error}); give a file in a folder that is there"
+        ) from None
+    finally:
+        fresh.unlink(missing_ok=True)
     return count
 
 
 def _users_of(file: str) -> list[str]:
     """Read ids of users: one a line, or the column ``user_id`` of a table."""
+    import pyarrow as pa
+
     path = Path(file)
     if not path.is_file():
         raise InputError(f"--users {file}: there is no such file")
+    try:
+        return _ids_in(path)
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+        line = str(error).splitlines()[0]
+        raise InputError(
+            f"--users {file} cannot be read ({line}); give ids in UTF-8, one a line or as user_id"
+        ) from None
+
+
+def _ids_in(path: Path) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
     if path.suffix == ".txt":
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
         table = pq.read_table(path)
     elif path.suffix == ".csv":
-        import pyarrow as pa
-        import pyarrow.csv as pc
-
         table = pc.read_csv(path, convert_options=pc.ConvertOptions(column_types={"user_id": pa.string()}))
     else:
-        raise InputError(f"--users {file} has suffix {path.suffix!r}; accepted: .txt, .csv, .parquet")
+        raise InputError(f"--users {path} has suffix {path.suffix!r}; accepted: .txt, .csv, .parquet")
     if "user_id" not in table.column_names:
-        raise InputError(f"--users {file} has the columns {', '.join(table.column_names)}, and no user_id")
+        raise InputError(f"--users {path} has the columns {', '.join(table.column_names)}, and no user_id")
     return [str(id_) for id_ in table["user_id"].to_pylist() if id_ is not None]

@@ -95,14 +95,18 @@ def content_of(histories: Histories, known: Mapping[str, Sequence[str]] | None =
     return Content(fields, queries)
 
 
-def levels_of(path: str) -> list[str]:
+def levels_of(path: str, most: int = MOST_LEVELS) -> list[str]:
     """Return every level of a category path, each with those above it: the path of a level is its name.
+
+    Args:
+        path: Levels with ``>``, ``/``, ``|`` or ``.`` between.
+        most: Levels below are left out.
 
     >>> levels_of("shoes > men > boots")
     ['shoes', 'shoes > men', 'shoes > men > boots']
     """
     parts = [part for part in _LEVEL.split(path.strip()) if part]
-    return [" > ".join(parts[: i + 1]) for i in range(min(len(parts), MOST_LEVELS))]
+    return [" > ".join(parts[: i + 1]) for i in range(min(len(parts), most))]
 
 
 def words_of(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What an event says besides its item and type, in small codes: price, quantity, hour, channel, device, rating, search.
 
-Every code is 0 where the event says nothing. A column in which all events say the same is left out: it would cost time
-and tell nothing.
+Every code is 0 where the event says nothing. Whether a column tells anything is for who learns from it to say: who asks
+later reads every event the same, whatever the other events of the day say.
 """
 
 from __future__ import annotations
@@ -51,11 +51,10 @@ def described(histories: Histories, sequences: Sequences | None = None) -> Seque
             found[name] = whole.extra[name], len(histories.vocabularies[name])
     if whole.timestamp_us is not None:
         found["hour"] = hour_of_week(whole.timestamp_us, histories.timezone), N_HOURS
-    telling = {name: pair for name, pair in found.items() if len(pair[0]) and pair[0].min() != pair[0].max()}
     return dataclasses.replace(
         whole,
-        extra={name: codes for name, (codes, _) in telling.items()},
-        sizes={name: size for name, (_, size) in telling.items()},
+        extra={name: codes for name, (codes, _) in found.items()},
+        sizes={name: size for name, (_, size) in found.items()},
         content=content_of(histories),
     )
 

@@ -47,6 +47,8 @@ class Als(Learnt):
         require(self, "iterations", "a whole number from 1", holds=self.iterations >= 1)
 
     def _learn(self, train: Sequences, seed: int) -> Arrays:
+        # Users of whom nothing is known yet would shift what is drawn for the others.
+        train = train.take(np.flatnonzero(train.lengths > 0))
         users = shown(counts(train))
         users.data = 1 + np.float32(self.alpha) * users.data
         factors = item_factors(

@@ -186,14 +186,16 @@ class Behaviour(Recommender):
         types = 0 if train.event_type is None else int(train.event_type.max(initial=0)) + 1
         gaps = timed if self.gaps is None else self.gaps
         content = train.content if self.content else None
-        features = {name: n for name, n in train.sizes.items() if self.features and name != QUERY}
+        # Of a column in which all events say the same there is nothing to tell.
+        telling = {name for name in train.sizes if np.ptp(train.extra[name]) > 0} if train.n_events else set()
+        features = {name: n for name, n in train.sizes.items() if self.features and name in telling - {QUERY}}
         return ModelConfig(
             size=size,
             n_codes=train.n_codes,
             n_types=types if types > FIRST_CODE + 1 else 0,  # of one type there is nothing to tell
             features={**features, **({GAP: N_GAPS} if gaps else {})},
             content={} if content is None else content.sizes,
-            searches=content is not None and content.queries is not None and QUERY in train.sizes,
+            searches=content is not None and content.queries is not None and QUERY in telling,
             time_aware=timed if self.time_aware is None else self.time_aware,
             n_gaps=N_GAPS if timed else 0,
             repeats=self.repeats,

@@ -47,6 +47,8 @@ class Bpr(Learnt):
         require(self, "iterations", "a whole number from 1", holds=self.iterations >= 1)
 
     def _learn(self, train: Sequences, seed: int) -> Arrays:
+        # Users of whom nothing is known yet would shift what is drawn for the others.
+        train = train.take(np.flatnonzero(train.lengths > 0))
         users = shown(counts(train, binary=True))
         factors = item_factors(
             "cpu.bpr",

@@ -149,7 +149,10 @@ def open_bundle(models: Path, task: str, version: str | None = None) -> Bundle:
     if not (folder / _ABOUT).is_file():
         have = ", ".join(versions(models, task)) or "none"
         raise InputError(f"there is no version {version!r} of {task}; have: {have}")
-    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    try:
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{folder / _ABOUT} is not as it was written; train again (footfall train {task})") from None
     if about.get("format") != FORMAT:
         given = about.get("format")
         raise InputError(f"{folder} has format {given!r}; accepted: {FORMAT}; use the Footfall that wrote it")

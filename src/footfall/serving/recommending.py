@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.errors import InputError, unknown_name
-from footfall.histories.columns import FIRST_CODE
+from footfall.histories.columns import FIRST_CODE, UNSEEN
 from footfall.histories.event_features import described
 from footfall.histories.sequences import Sequences
 from footfall.histories.store import Histories
@@ -157,10 +157,18 @@ class Recommending:
         """
         self.bundle, self.histories = bundle, histories
         self.log, self.codes = bundle.vocabularies.read(histories, described(histories))
-        bundle.model.grow(self.log)
+        if not bundle.model.grow(self.log):
+            self._leave_new_items_out()
         self.question: Mapping[str, Any] = bundle.about["question"]
         self._vectors: npt.NDArray[np.float32] | None = None
         self._masks: dict[Filters, npt.NDArray[np.bool_]] = {}
+
+    def _leave_new_items_out(self) -> None:
+        """Read items that the model has no room for as unseen ones."""
+        n_codes = FIRST_CODE + len(self.bundle.vocabularies.ids["item"])
+        item = np.where(self.log.item < n_codes, self.log.item, UNSEEN).astype(np.int32)
+        self.log = dataclasses.replace(self.log, item=item, n_codes=n_codes, content=None)
+        self.codes = self.codes[:n_codes]
 
     def recommend(self, users: Sequence[str] | None, wanted: Wanted) -> Recommendations:
         """Return lists for users, all of them at once.

@@ -23,6 +23,7 @@ Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 
+_EVERY_LEVEL: Final = 1000
 SCORES_AT_ONCE: Final = 2**25
 """Scores that are held at once: 128 MiB."""
 DIVERSE_AMONG: Final = 10
@@ -64,9 +65,11 @@ class Filters:
         if self.in_stock and "available" in items.column_names:
             shown &= pc.fill_null(items["available"], True).to_numpy()
         if self.category is not None:
-            wanted = levels_of(self.category)[-1:]
+            wanted = levels_of(self.category, _EVERY_LEVEL)
             paths = self._said(items, "category")
-            shown &= np.array([bool(wanted) and path is not None and wanted[0] in levels_of(path) for path in paths])
+            deep = slice(len(wanted) - 1, len(wanted))
+            levels = [[] if path is None else levels_of(path, _EVERY_LEVEL) for path in paths]
+            shown &= np.array([bool(wanted) and there[deep] == wanted[-1:] for there in levels], bool)
         if self.brand is not None:
             shown &= np.array([brand == self.brand for brand in self._said(items, "brand")], bool)
         if self.min_price is not None or self.max_price is not None:
@@ -75,7 +78,11 @@ class Filters:
             high = np.inf if self.max_price is None else self.max_price
             shown &= (prices >= low) & (prices <= high)
         if not shown.any():
-            given = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, False)}
+            given = {
+                name: value
+                for name, value in dataclasses.asdict(self).items()
+                if value is not None and value is not False
+            }
             raise InputError(f"no item of {items.num_rows:,} may be shown under {given}; loosen the filters")
         return shown
 
@@ -225,7 +232,7 @@ def diverse(scores: Float32, vectors: Float32, k: int, diversity: float) -> Int6
     low = np.where(finite, scores, np.inf).min(1, keepdims=True, initial=np.inf)
     spread = np.where(finite, scores, -np.inf).max(1, keepdims=True, initial=-np.inf) - low
     with np.errstate(invalid="ignore", divide="ignore"):
-        relevance = np.where(finite, np.where(spread > 0, (scores - low) / spread, 0.0), -np.inf)
+        relevance = np.where(finite, np.where(spread > 0, (scores - low) / spread, 0.0), 0.0)
     long = np.linalg.norm(vectors, axis=2, keepdims=True)
     unit = vectors / np.where(long > 0, long, 1)
     rows = np.arange(len(scores))

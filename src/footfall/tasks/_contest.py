@@ -29,6 +29,9 @@ METRIC: Final = "NDCG@10"
 BEHAVIOUR, BLEND, ONLY = Behaviour.name, Blend.name, Only.name
 GATES: Final = ("popularity_recent", "popularity_user", "markov", "neighbours", "session_neighbours")
 """What is always trained beside the behaviour model, and served where it wins."""
+UNJUDGED: Final = "popularity_recent"
+"""What is served where nothing can be judged."""
+_AFTER: Final = "; then fitted anew on everything"
 MOST_CASES: Final = 10_000
 _BLENDED_CASES: Final = 2_000
 _MEMBERS: Final = 3
@@ -119,6 +122,8 @@ def contest(
         for entrant in fitted:
             entrant.judged = evaluate(entrant.recommender.scores, judging)
         fitted.sort(key=lambda e: -_worth(e))
+    elif first is None:
+        first = UNJUDGED
     fitted.sort(key=lambda e: not (first is not None and e.name.split(" ")[0] == first))
     if past is not log:
         again(fitted if refit_all else fitted[:1], log, given)
@@ -153,14 +158,20 @@ def _held_out(log: Sequences, question: Question, given: Given) -> tuple[Sequenc
     end = int(log.timestamp_us.max(initial=0)) + 1
     cases = question.cases(log, end - horizon, horizon)
     if len(cases) >= 20:
-        how = f"chosen and judged on {min(len(cases), MOST_CASES):,} users' next items of the last {_days(horizon)}"
+        how = f"chosen and judged on {_people(cases)} by their next items of the last {span_text(horizon)}{_AFTER}"
         return before(log, end - horizon), sample(cases, MOST_CASES, given.seed), how
     cases = question.last_items(log, 1) if question.asked(log).n_events else cases
     if len(cases) >= 20:
         past = _without_lasts(log, question)
-        how = f"chosen and judged on the last items of {min(len(cases), MOST_CASES):,} users: too little happens later"
+        how = f"chosen and judged on {_people(cases)} by their last items, for too little happens later{_AFTER}"
         return past, sample(cases, MOST_CASES, given.seed), how
-    return log, None, f"not judged: only {len(cases)} users have a later item to be judged by; at least 20 are needed"
+    how = f"not judged: {_people(cases)} had a later item to be judged by, and at least 20 are needed"
+    return log, None, f"{how}; {UNJUDGED} is served"
+
+
+def _people(cases: Cases) -> str:
+    count = min(len(cases), MOST_CASES)
+    return "1 user" if count == 1 else f"{count:,} users"
 
 
 def _without_lasts(log: Sequences, question: Question) -> Sequences:
@@ -183,7 +194,9 @@ def _positions(log: Sequences, question: Question) -> Any:
     return np.flatnonzero(about)
 
 
-def _days(us: int) -> str:
+def span_text(us: int) -> str:
+    """Write a span in the largest unit of which it has two."""
+    # A span below a second is that of a log whose clocks all say the same.
     seconds = us / 1e6
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:

@@ -19,7 +19,6 @@ from footfall.histories.sequences import Sequences
 from footfall.recommenders.behaviour import Behaviour
 from footfall.recommenders.blend import Blend
 from footfall.results import Result
-from footfall.schema import US_PER_DAY
 from footfall.tasks._base import Given, Task, Trained
 from footfall.tasks._contest import (
     BEHAVIOUR,
@@ -31,6 +30,7 @@ from footfall.tasks._contest import (
     Entrant,
     contest,
     names_of,
+    span_text,
 )
 from footfall.tasks._question import Question, horizon_of, sample
 
@@ -86,7 +86,7 @@ class TrainResult(Result):
 
     def notes(self) -> Sequence[str]:
         """Say how it was chosen, how large the model is, and what was left out."""
-        found = [f"Ranked over all items; {self.how}, half for each. Then fitted anew on everything."]
+        found = [f"Ranked over all items; {self.how}."]
         if self.parameters:
             parts = ", ".join(f"{count:,} in {part}" for part, count in self.parameters.items())
             found.append(f"The behaviour model has {sum(self.parameters.values()):,} parameters: {parts}.")
@@ -140,7 +140,7 @@ class Recommend(Task):
         question = Question.of(given.histories, log, self.goal, exclude_seen=self.exclude_seen)
         given.say(f"recommend {question}")
         names = (BEHAVIOUR, *GATES, BLEND) if self.family is None else names_of([self.family])
-        if BLEND in names and len(names) == 1:
+        if names == (BLEND,):
             names = (BEHAVIOUR, *GATES, BLEND)
         found = contest(log, question, given, names, refit_all=False, first=self.family)
         served = self._served(found)
@@ -163,7 +163,11 @@ class Recommend(Task):
         if not found.entrants:
             why = "; ".join(f"{entrant.name}: {entrant.why_not}" for entrant in found.left_out)
             raise InputError(f"no recommender could learn from this log ({why})")
-        return found.entrants[0]
+        first = found.entrants[0]
+        if self.family is not None and first.name.split(" ")[0] != self.family:
+            why = next((f"{e.name}: {e.why_not}" for e in found.left_out if e.name == self.family), found.how)
+            raise InputError(f"{self.family} cannot be served here ({why}); leave --family out, or read a longer log")
+        return first
 
     def evaluate(
         self, given: Given, *, against: tuple[str, ...] = ("all",), seeds: tuple[int, ...] = (0,)
@@ -181,17 +185,20 @@ class Recommend(Task):
             InputError: Fewer than 20 users have an event in the last horizon; a family is unknown.
         """
         names = tuple(dict.fromkeys((BEHAVIOUR, *names_of(against))))
+        if set(names) == {BEHAVIOUR, BLEND}:
+            names = (BEHAVIOUR, *GATES, BLEND)  # of one member there is nothing to blend
         log = described(given.histories)
-        question = Question.of(given.histories, log, self.goal, exclude_seen=self.exclude_seen)
-        given.say(f"recommend {question}")
         assert log.timestamp_us is not None  # noqa: S101 - histories have times
         horizon = horizon_of(log, given.horizon_us)
         cutoff = int(log.timestamp_us.max(initial=0)) + 1 - horizon
+        # Even what is asked is decided by the past alone.
+        question = Question.of(given.histories, before(log, cutoff), self.goal, exclude_seen=self.exclude_seen)
+        given.say(f"recommend {question}")
         cases = sample(question.cases(log, cutoff, horizon), MOST_CASES, given.seed)
         if len(cases) < 20:
             raise InputError(
-                f"only {len(cases)} users have an event to be judged by in the last {horizon / US_PER_DAY:.3g} "
-                "days, and at least 20 are needed; give a longer --horizon, or read a longer log"
+                f"only {len(cases)} users have an event to be judged by in the last "
+                f"{span_text(horizon)}, and at least 20 are needed; give a longer --horizon, or read a longer log"
             )
         past = before(log, cutoff)
         counts = _counts(past)

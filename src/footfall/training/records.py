@@ -122,6 +122,11 @@ class RunRecord:
         self._stop("stopped", began, why)
         self._lock.release()
 
+    def forget(self) -> None:
+        """Leave no trace of a run that could not begin."""
+        self._lock.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def _stop(self, status: str, began: float, why: str) -> None:
         self.facts |= {
             "status": status,
