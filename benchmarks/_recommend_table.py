@@ -37,6 +37,7 @@ TOOL_NAMES: Final = {
     "tifu_knn": "TIFU-KNN, tuned",
     "markov": "Markov",
     "neighbours": "neighbours (BM25)",
+    "session_neighbours": "session neighbours",
     "ease": "EASE",
     "als": "ALS",
     "bpr": "BPR",
@@ -72,6 +73,43 @@ def recommend(folder: Path, grid: Grid) -> str:
     text = [_set(*sets[name], grid) for name in SET_NAMES if name in sets]
     text += [_part(*parts[name], grid) for name in PART_NAMES if name in parts]
     return "\n\n".join(text) or NOTHING
+
+
+def summary(folder: Path, grid: Grid) -> str:
+    """Render ``recommend_summary``: for each data set ours, the best other tool of the same record, and the targets.
+
+    Args:
+        folder: Where the records lie.
+        grid: Draws a table.
+    """
+    rows, seen = [], set()
+    for made in _whole("recommend", folder):
+        for found in made["sets"]:
+            tools = {tool["tool"]: tool for tool in found["tools"]}
+            if found["data"] in seen or "footfall" not in tools:
+                continue
+            seen.add(found["data"])
+            metric = next(iter(tools["footfall"]["metrics"]))
+            rivals = [tool for name, tool in tools.items() if name not in ("footfall", "footfall_views", "oracle")]
+            best = max(rivals, key=lambda tool: float(tool["metrics"][metric]["mean"]), default=None)
+            verdicts = [VERDICTS[each["met"]] for each in found["targets"]]
+            rows.append(
+                [
+                    SET_NAMES[found["data"]].partition(":")[0],
+                    f"{metric} {_metric(tools['footfall']['metrics'][metric], found['data'])}",
+                    f"{tools['footfall']['train_cpu_s']['median']:,.0f} s",
+                    "-" if best is None else f"{_name(best['tool'])} {_metric(best['metrics'][metric], found['data'])}",
+                    ", ".join(dict.fromkeys(verdicts)),
+                    str(len(made["seeds"])),
+                ]
+            )
+    order = [name.partition(":")[0] for name in SET_NAMES.values()]
+    rows.sort(key=lambda row: order.index(row[0]))
+    return (
+        grid(["", "Footfall", "training, CPU", "best other of the record", "targets", "seeds"], rows)
+        if rows
+        else NOTHING
+    )
 
 
 def _whole(benchmark: str, folder: Path) -> list[Record]:

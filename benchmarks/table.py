@@ -252,6 +252,7 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "ingest": ingest,
     "summary": summary,
     "scale": scale,
+    "recommend_summary": lambda folder: _recommend_table.summary(folder, _grid),
     "recommend": lambda folder: _recommend_table.recommend(folder, _grid),
 }
 
