@@ -14,13 +14,15 @@ from footfall.recommenders._base import Recommender
 from footfall.recommenders.behaviour import Behaviour
 from footfall.recommenders.blend import Blend, Metric
 from footfall.recommenders.markov import Markov
+from footfall.recommenders.popularity import PopularityUser
 from footfall.recommenders.session_neighbours import SessionNeighbours
+from footfall.recommenders.tifu_knn import TifuKnn
 from footfall.training.loop import TrainingSettings
 
 TRAINING: Final = TrainingSettings(negatives=2048, epochs=24, every=2, patience=4)
 
 BASKETS: Final = TrainingSettings(
-    negatives=2048, epochs=4, every=1, patience=2, next_weight=0.0, goal_weight=1.0, type_weight=0.0, gap_weight=0.0
+    negatives=2048, epochs=3, every=1, patience=2, next_weight=0.0, goal_weight=1.0, type_weight=0.0, gap_weight=0.0
 )
 """The next order and nothing else: its lines are foretold from every event before it."""
 MOST_TUNED: Final = 4000
@@ -51,9 +53,16 @@ RECIPES: Final[dict[str, Recommender]] = {
         ),
         floors=(None, 0.01, 0.01),
     ),
-    "dunnhumby": Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=256),
+    "dunnhumby": Blend(
+        (
+            Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=512, held_out=0),
+            TifuKnn(group_size=7, group_decay=0.9, nearest=300, alpha=0.7),
+            PopularityUser(),
+        ),
+        floors=(None, 0.001, 0.1),
+    ),
     "online_retail": Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=128),
-    "simulated": Behaviour(size="tiny", training=TRAINING, repeats=True),
+    "simulated": Behaviour(training=dataclasses.replace(TRAINING, epochs=10), repeats=True, goal="event"),
 }
 """What was chosen on validation cases, and never on the test's; how, is told in ``LOG.md``."""
 
@@ -66,9 +75,23 @@ def footfall_recipe(data: Data, *, epochs: int | None = None) -> Recommender:
         epochs: Other epochs than the recipe's, to try things out.
     """
     recipe = RECIPES[data.name]
+    if isinstance(recipe, Behaviour) and recipe.goal == "event":
+        recipe = dataclasses.replace(recipe, goal_types=(data.type_names["view_item"],))
     if isinstance(recipe, Blend):
         return dataclasses.replace(recipe, members=tuple(_fresh(member, epochs) for member in recipe.members))
     return _fresh(recipe, epochs)
+
+
+def _blended(blend: Blend, data: Data, seed: int, metric: Metric, *, choosing_epochs: bool = True) -> Blend:
+    """Fit the members, and choose weights on the validation cases."""
+    for number, member in enumerate(blend.members):
+        if choosing_epochs:
+            fit_recipe(member, data, seed + number, metric)
+        else:
+            member.fit(data.train, seed=seed + number)
+    fitted = Blend.of(blend.members, (), data.train.n_codes)
+    fitted.floors = blend.floors
+    return fitted.tuned(_few(data.validation), metric, steps=20)
 
 
 def _few(cases: Cases) -> Cases:
@@ -97,11 +120,12 @@ def fit_recipe(recommender: Recommender, data: Data, seed: int, metric: Metric) 
         metric: What weights are chosen by.
     """
     if isinstance(recommender, Blend):
-        for number, member in enumerate(recommender.members):
-            fit_recipe(member, data, seed + number, metric)
-        fitted = Blend.of(recommender.members, (), data.train.n_codes)
-        fitted.floors = recommender.floors
-        return fitted.tuned(_few(data.validation), metric, steps=20)
+        if data.early is None:
+            return _blended(recommender, data, seed, metric)
+        past = dataclasses.replace(data, train=dataclasses.replace(data.early, content=data.train.content), early=None)
+        first = dataclasses.replace(recommender, members=tuple(_fresh(member, None) for member in recommender.members))
+        weights = _blended(first, past, seed, metric, choosing_epochs=False).weights
+        return dataclasses.replace(recommender, weights=weights).fit(data.train, seed=seed)
     if isinstance(recommender, Behaviour) and data.early is None:
         return recommender.fit(data.train, seed=seed, validation=_few(data.validation))
     return recommender.fit(data.train, seed=seed)

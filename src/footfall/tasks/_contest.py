@@ -29,6 +29,8 @@ METRIC: Final = "NDCG@10"
 BEHAVIOUR, BLEND, ONLY = Behaviour.name, Blend.name, Only.name
 GATES: Final = ("popularity_recent", "popularity_user", "markov", "neighbours", "session_neighbours")
 """What is always trained beside the behaviour model, and served where it wins."""
+BASKET_GATES: Final = (*GATES, "tifu_knn")
+"""The same where whole orders are foretold."""
 UNJUDGED: Final = "popularity_recent"
 """What is served where nothing can be judged."""
 _AFTER: Final = "; then fitted anew on everything"

@@ -21,6 +21,7 @@ from footfall.recommenders.blend import Blend
 from footfall.results import Result
 from footfall.tasks._base import Given, Task, Trained
 from footfall.tasks._contest import (
+    BASKET_GATES,
     BEHAVIOUR,
     BLEND,
     GATES,
@@ -139,9 +140,10 @@ class Recommend(Task):
         log = described(given.histories)
         question = Question.of(given.histories, log, self.goal, exclude_seen=self.exclude_seen)
         given.say(f"recommend {question}")
-        names = (BEHAVIOUR, *GATES, BLEND) if self.family is None else names_of([self.family])
+        gates = BASKET_GATES if question.goal == "basket" else GATES
+        names = (BEHAVIOUR, *gates, BLEND) if self.family is None else names_of([self.family])
         if names == (BLEND,):
-            names = (BEHAVIOUR, *GATES, BLEND)
+            names = (BEHAVIOUR, *gates, BLEND)
         found = contest(log, question, given, names, refit_all=False, first=self.family)
         served = self._served(found)
         result = _train_result(question, served, found)
