@@ -169,7 +169,7 @@ def test_without_users_the_first_are_shown_and_said(run: Run, shop: Path) -> Non
 def test_somebody_unknown_has_what_is_popular(run: Run, shop: Path) -> None:
     done = run("-w", shop, "recommend", "--user", "nobody", "-k", "3")
     assert done.returncode == 0
-    assert "Nothing is known of 1 of these users" in done.stdout
+    assert "Nothing is known of 1 user of them" in done.stdout
     assert "popular with everybody" in done.stdout
 
 
@@ -296,7 +296,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (["train", "recommend", "--family", "markof"], "unknown recommender 'markof'; did you mean 'markov'"),
     (["train", "recommend", "--horizon", "soon"], "--horizon"),
     (["train", "recommend", "--cutoff", "soon"], "--cutoff 'soon' is no moment"),
-    (["train", "recommend", "--cutoff", "1999-01-01"], "no event of this log is about an item"),
+    (["train", "recommend", "--cutoff", "1999-01-01"], "there are no events to learn from"),
     (["train", "recommend", "--size", "tinny"], "tinny"),
     (["train", "recommend", "--epochs", "0"], "0"),
     (["train"], "TASK"),

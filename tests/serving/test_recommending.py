@@ -154,8 +154,11 @@ def test_users_are_found_by_their_ids_in_any_order_and_as_often_as_given(model: 
     assert model.rows_of(["u07", "u7", "nobody"]).tolist()[1:] == [-1, -1]
 
 
-def test_one_of_whom_nothing_is_known_has_what_is_popular(tmp_path: Path, histories: Histories) -> None:
-    put(tmp_path, histories, Popularity())
+@pytest.mark.parametrize("family", [Popularity, Markov])
+def test_one_of_whom_nothing_is_known_has_what_is_popular(
+    family: type[Popularity | Markov], tmp_path: Path, histories: Histories
+) -> None:
+    put(tmp_path, histories, family())  # Markov itself has nothing to say of nobody
     asked = Recommending(open_bundle(tmp_path, "recommend"), histories)
     counts: dict[str, int] = {}
     for event in ring_events():
@@ -170,7 +173,7 @@ def test_one_of_whom_nothing_is_known_has_what_is_popular(tmp_path: Path, histor
 def test_those_of_whom_nothing_is_known_are_counted(model: Recommending, folder: Path, histories: Histories) -> None:
     found = model.recommend(["u01", "nobody", "no one", "searcher"], Wanted(k=2))
     assert (found.users, found.cold) == (4, 2)  # a search is something that is known
-    assert "Nothing is known of 2 of these users: they have what is popular with everybody." in str(found)
+    assert "Nothing is known of 2 users of them: what is popular with everybody is shown." in str(found)
     assert found.table["user_id"].to_pylist() == [u for u in ("u01", "nobody", "no one", "searcher") for _ in range(2)]
     assert not model.recommend(["u01"], Wanted()).notes()
     early = Recommending(open_bundle(folder, "recommend"), as_of(histories, START + HOUR // 2))

@@ -19,6 +19,7 @@ from footfall.histories.event_features import described
 from footfall.histories.sequences import Sequences
 from footfall.histories.store import Histories
 from footfall.recommenders.behaviour import Behaviour
+from footfall.recommenders.popularity import Popularity
 from footfall.results import Result
 from footfall.serving.bundles import Bundle
 from footfall.tasks._answers import SCORES_AT_ONCE, Filters, Lists, lists, nearest_lists, reasons
@@ -102,13 +103,13 @@ class Recommendations(Result):
 
     def headline(self) -> str:
         """Say what this is."""
-        return f"{self.question}: {self.users:,} users, by {self.model} (version {self.version})"
+        return f"{self.question}: {_people(self.users)}, by {self.model} (version {self.version})"
 
     def notes(self) -> Sequence[str]:
         """Say what is special."""
         found = []
         if self.cold:
-            found.append(f"Nothing is known of {self.cold:,} of these users: they have what is popular with everybody.")
+            found.append(f"Nothing is known of {_people(self.cold)} of them: what is popular with everybody is shown.")
         if self.recall is not None:
             found.append(f"Items were found by an index; it finds {self.recall:.1%} of the true best.")
         return found
@@ -136,6 +137,10 @@ class Recommendations(Result):
                 flat["because"] = "; ".join(said) or "popular with everybody"
             found.append(flat)
         return found
+
+
+def _people(count: int) -> str:
+    return "1 user" if count == 1 else f"{count:,} users"
 
 
 def _said(reason: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -252,7 +257,23 @@ class Recommending:
 
     def _scored(self, asked: Sequences, shown: npt.NDArray[np.bool_], seen: Sequences | None, wanted: Wanted) -> Lists:
         vectors = self._item_vectors() if wanted.diversity else None
-        return lists(self.bundle.model, asked, shown, seen, wanted.k, diversity=wanted.diversity, vectors=vectors)
+        model = self.bundle.model
+        found = lists(model, asked, shown, seen, wanted.k, diversity=wanted.diversity, vectors=vectors)
+        cold = np.flatnonzero(asked.lengths == 0)
+        if len(cold):
+            nobody = asked.take(cold)
+            popular = lists(self._popular, nobody, shown, None, wanted.k, diversity=wanted.diversity, vectors=vectors)
+            found.items[cold], found.scores[cold] = popular.items, popular.scores
+        return found
+
+    @functools.cached_property
+    def _popular(self) -> Popularity:
+        """What somebody is shown of whom nothing is known: the items with the most events that were asked about."""
+        about = self.log
+        types = self._types()
+        if types and about.event_type is not None:
+            about = about.where(np.isin(about.event_type, np.array(types)))
+        return Popularity().fit(about)
 
     @functools.cached_property
     def index(self) -> ItemIndex | None:

@@ -63,6 +63,8 @@ class Question:
         """
         if goal is not None and goal not in GOALS:
             raise InputError(unknown_name("goal", goal, GOALS))
+        if not log.n_events:
+            raise InputError("there are no events to learn from; read a log first (footfall ingest)")
         vocabulary = histories.vocabularies["event_type"]
         about = log.with_items().event_type
         counts = np.bincount(np.zeros(0, np.int64) if about is None else about, minlength=len(vocabulary))
