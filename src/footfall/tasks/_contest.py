@@ -267,7 +267,7 @@ def again(fitted: Sequence[Entrant], log: Sequences, given: Given) -> None:
 
     def anew(recommender: Recommender, name: str, entrant: Entrant) -> Recommender:
         if isinstance(recommender, Blend):
-            members = [anew(member, member.name, entrant) for member in recommender.members]
+            members = [anew(member, _called(member), entrant) for member in recommender.members]
             return Blend.of(members, recommender.weights, log.n_codes)
         if id(recommender) not in done:
             given.say(f"fitting {name} on everything")
@@ -281,6 +281,10 @@ def again(fitted: Sequence[Entrant], log: Sequences, given: Given) -> None:
         began = time.process_time()
         entrant.recommender = anew(entrant.recommender, entrant.name, entrant)
         entrant.fit_cpu_s += time.process_time() - began
+
+
+def _called(member: Recommender) -> str:
+    return f"{member.member.name} of some events" if isinstance(member, Only) else member.name
 
 
 def unfitted(recommender: Recommender) -> Recommender:
