@@ -120,7 +120,7 @@ class Recommendations(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""
-        kept = ("question", "model", "version", "users", "cold")
+        kept = ("question", "model", "version", "users", "cold", "recall")
         return {name: getattr(self, name) for name in kept} | {"rows": self.table_rows()}
 
     def table_rows(self) -> list[dict[str, Any]]:
