@@ -146,7 +146,7 @@ def test_training_answers_with_keys_that_are_stable(trained: tuple[Path, dict[st
 
 def test_lists_hold_what_comes_next(run: Run, shop: Path) -> None:
     said = answer(run, shop, "recommend", *(f"--user=u{i:02d}" for i in range(N_USERS)), "-k", "1", "--seen")
-    assert list(said) == ["question", "model", "version", "users", "cold", "rows"]
+    assert list(said) == ["question", "model", "version", "users", "cold", "recall", "rows"]
     assert (said["users"], said["cold"], said["model"]) == (N_USERS, 0, "markov")
     right = [row["item_id"] == following(LASTS[row["user_id"]]) for row in said["rows"]]
     assert np.mean(right) > 0.9

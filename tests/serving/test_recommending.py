@@ -279,7 +279,7 @@ def test_a_table_for_people_says_names_and_reasons(model: Recommending) -> None:
     assert rows[2]["because"] == "popular with everybody"
     assert found.headline() == f"the next item viewed: 2 users, by markov of all (version {found.version})"
     answer = found.to_dict()
-    assert {"question", "model", "version", "users", "cold", "rows"} <= set(answer)
+    assert {"question", "model", "version", "users", "cold", "recall", "rows"} <= set(answer)
     assert answer["rows"] == rows
     everything = model.recommend(None, Wanted(k=N_ITEMS, exclude_seen=False)).table_rows()
     assert {row["name"] for row in everything if row["item_id"] == "i03"} == {None}
