@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import _recommend_table
 import _records
+import _roads_table
 from _measure import HERE
 
 README: Final = HERE / "README.md"
@@ -89,13 +90,13 @@ def _journeys_of(made: Record, size: Record) -> str:
         f"### {size['events']:,} events, {size['users']:,} users{sessions}",
         _circumstances(made, versions),
         "CPU seconds of the work (median of the rounds), and peak memory of the process in MiB:",
-        _grid(["", *(TOOL_NAMES[tool] for tool in tools)], costs),
+        grid(["", *(TOOL_NAMES[tool] for tool in tools)], costs),
         "The targets, as ratio of the medians (smallest to largest of the rounds):",
         _targets(size["ratios"], questions),
         "How many times Footfall's CPU the others take:",
         _times(size["ratios"], questions, tools),
         "What DuckDB needs for the columns themselves:",
-        _grid(["", "CPU s, MiB"], scans),
+        grid(["", "CPU s, MiB"], scans),
         _beside_the_work(size, measured, tools),
     ]
     return "\n\n".join(parts)
@@ -107,14 +108,14 @@ def _targets(ratios: Sequence[Record], questions: Sequence[str]) -> str:
     head = ["", "CPU over DuckDB's scan", "DuckDB SQL's CPU over ours", "peak memory over retentioneering's"]
     aims = [next((r["target"] for r in ratios if (r["rival"], r["kind"]) == kind), "-") for kind in kinds]
     rows = [[QUESTION_NAMES[q], *(_ratio(by.get((q, *kind))) for kind in kinds)] for q in questions]
-    return _grid(head, [["*target*", *(f"*{aim}*" for aim in aims)], *rows])
+    return grid(head, [["*target*", *(f"*{aim}*" for aim in aims)], *rows])
 
 
 def _times(ratios: Sequence[Record], questions: Sequence[str], tools: Sequence[str]) -> str:
     by = {(r["question"], r["rival"]): r for r in ratios if r["kind"] == "cpu"}
     rivals = [tool for tool in tools if tool != "footfall"]
     rows = [[QUESTION_NAMES[q], *(_ratio(by.get((q, rival)), marked=False) for rival in rivals)] for q in questions]
-    return _grid(["", *(TOOL_NAMES[rival] for rival in rivals)], rows)
+    return grid(["", *(TOOL_NAMES[rival] for rival in rivals)], rows)
 
 
 def _beside_the_work(size: Record, measured: Mapping[tuple[str, str], Record], tools: Sequence[str]) -> str:
@@ -168,7 +169,7 @@ def _ingest_of(made: Record) -> str:
     parts = [
         f"### {made['rows']:,} events ({sizes})",
         _circumstances(made, f"DuckDB {made['versions']['duckdb']}"),
-        _grid(["", "CPU s", "wall s", "rows a second", "MiB"], cells),
+        grid(["", "CPU s", "wall s", "rows a second", "MiB"], cells),
         _verdicts(made["ratios"]),
     ]
     return "\n\n".join(parts)
@@ -187,7 +188,7 @@ def summary(folder: Path) -> str:
     rows = [[QUESTION_NAMES[q], *(_cost(measured.get((tool, q))) for tool in tools)] for q in questions]
     parts = [
         f"`{made['command']}`: {size['events']:,} events, equal answers; CPU seconds with loading, and peak MiB",
-        _grid(["", *(TOOL_NAMES[tool] for tool in tools)], rows),
+        grid(["", *(TOOL_NAMES[tool] for tool in tools)], rows),
     ]
     parts += [_ingest_line(read) for read in _records.read("ingest", folder)[:1]]
     return "\n\n".join(parts)
@@ -215,7 +216,7 @@ def scale(folder: Path) -> str:
     parts = [
         _circumstances(made, f"memory = {made['memory']}"),
         "CPU nanoseconds an event (median), and peak memory of the process in MiB:",
-        _grid(["", *(f"{size['events']:,} events" for size in sizes)], cells),
+        grid(["", *(f"{size['events']:,} events" for size in sizes)], cells),
         _verdicts(made["ratios"]),
     ]
     return "\n\n".join(parts)
@@ -239,10 +240,16 @@ def _circumstances(made: Record, versions: str) -> str:
 
 def _verdicts(ratios: Sequence[Record]) -> str:
     rows = [[r["what"], _ratio(r), r["target"] or "-"] for r in ratios]
-    return _grid(["", "ratio", "target"], rows)
+    return grid(["", "ratio", "target"], rows)
 
 
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown, numbers to the right.
+
+    Args:
+        head: Names of the columns.
+        rows: Its rows.
+    """
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -252,8 +259,9 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "ingest": ingest,
     "summary": summary,
     "scale": scale,
-    "recommend_summary": lambda folder: _recommend_table.summary(folder, _grid),
-    "recommend": lambda folder: _recommend_table.recommend(folder, _grid),
+    "recommend_summary": lambda folder: _recommend_table.summary(folder, grid),
+    "recommend": lambda folder: _recommend_table.recommend(folder, grid),
+    "roads": lambda folder: _roads_table.roads(folder, grid),
 }
 
 

@@ -9,7 +9,8 @@ FootfallError
 ├── LakeError (RuntimeError)       the tables on disk cannot be read or written
 ├── TrainingError (RuntimeError)    a run cannot begin or go on; the last good state is kept
 ├── StaleHistoriesError (RuntimeError)   the compiled columns do not belong to this lake version
-└── MissingDependencyError (ImportError) an optional package is absent; the message has the install line
+├── MissingDependencyError (ImportError) an optional package is absent; the message has the install line
+└── DependencyBrokenError (ImportError)  a package is there and cannot be loaded; the message has what to try
 
 A message says what was given, what is accepted, and what to do.
 """
@@ -61,6 +62,13 @@ class MissingDependencyError(FootfallError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs the package {package!r}; install it with: pip install 'footfall[{extra}]'")
+
+
+class DependencyBrokenError(FootfallError, ImportError):
+    """A package is installed and cannot be loaded."""
+
+    def __init__(self, package: str, why: str, remedy: str) -> None:
+        super().__init__(f"the package {package!r} is installed and cannot be loaded ({why}); try: {remedy}")
 
 
 def unknown_name(kind: str, given: str, accepted: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from footfall.evaluation.splits import (
     every_prefix,
     leave_one_out,
     leave_one_out_train,
+    newcomers,
     next_basket,
     prefixes,
 )
@@ -207,6 +208,30 @@ def test_next_basket_is_its_slow_twin(rows: list[list[Event]], cutoff: int, hori
                 targets.append(item)
         expected.append((history, targets))
     assert told(next_basket(sequences(*rows), cutoff, horizon, basket_types=[BUY], cold=cold)) == expected
+
+
+@settings(deadline=None)
+@given(histories_of_many, st.integers(0, 13), st.integers(1, 8), st.booleans())
+def test_newcomers_is_its_slow_twin(rows: list[list[Event]], cutoff: int, horizon: int, only_buys: bool) -> None:
+    expected = []
+    for row in rows:
+        wanted = [
+            place
+            for place, (time, item, kind, _) in enumerate(row)
+            if cutoff <= time < cutoff + horizon and item >= FIRST_CODE and (kind == BUY or not only_buys)
+        ]
+        if row and row[0][0] >= cutoff and wanted and wanted[-1] > 0:
+            expected.append(([event[1] for event in row[: wanted[-1]]], [row[wanted[-1]][1]]))
+    found = newcomers(sequences(*rows), cutoff, horizon, target_types=[BUY] if only_buys else None)
+    assert told(found) == expected
+    assert not found.exclude_seen
+
+
+def test_newcomers_of_nobody() -> None:
+    assert len(newcomers(sequences(), 5, 5)) == 0
+    assert len(newcomers(sequences([]), 5, 5)) == 0
+    with pytest.raises(InputError, match="no times"):
+        newcomers(items([3, 4]), 5, 5)
 
 
 @settings(deadline=None, max_examples=200)

@@ -28,6 +28,7 @@ N_CODES = FIRST_CODE + 12
 SMALL: dict[str, dict[str, Any]] = {  # settings that make a family quick on few data
     "als": {"factors": 4, "iterations": 3},
     "bpr": {"factors": 4, "iterations": 5},
+    "ranked": {"trees": 5, "least": 2, "candidates": 6},
     "tifu_knn": {"nearest": 3, "group_size": 2},
 }
 every = pytest.mark.parametrize("name", sorted(families()))

@@ -295,3 +295,26 @@ def test_half_the_cases_choose_and_the_other_half_judge() -> None:
     cases = question.cases(log, int(log.timestamp_us.max()) + 1 - 5 * DAY, 5 * DAY)
     assert len(cases) >= 200
     assert found.judged_cases == len(cases) - len(cases) // 2
+
+
+def passers_by(visits: int, *, seed: int = 0) -> list[Any]:
+    """Visits one after the other, each by somebody who never comes back, each three steps round the ring."""
+    rng = np.random.default_rng(seed)
+    events = []
+    for visit in range(visits):
+        first = int(rng.integers(N_ITEMS))
+        for step in range(4):
+            moment = START + visit * HOUR + step * 60_000_000
+            item = f"i{(first + step) % N_ITEMS:02d}"
+            events.append({"user_id": f"v{visit:04d}", "event_type": "view_item", "item_id": item, "timestamp": moment})
+    return events
+
+
+def test_where_nobody_returns_newcomers_judge_what_was_learnt_before_them() -> None:
+    found = held(passers_by(1200), ["markov", "popularity"])
+    assert "users who came for the first time, by their last items of the last 7 days" in found.how
+    assert found.judged_cases == 168  # a visit an hour for a week
+    best = found.entrants[0]
+    assert best.name == "markov"
+    assert best.judged is not None
+    assert best.judged.mean("HitRate@10") > 0.95

@@ -303,7 +303,9 @@ def learnt(histories: Histories, goal: str) -> tuple[dict[str, Any], Sequences, 
     log = described(histories)
     question = Question.of(histories, log, goal)
     names = [name for name in names_of(["all"]) if name not in ("als", "bpr")]  # these two are asked below
-    found = contest(log, question, Given(histories, epochs=1, horizon_us=4 * DAY), names, refit_all=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("footfall.tasks._contest._RANKED_CASES", 20)
+        found = contest(log, question, Given(histories, epochs=1, horizon_us=4 * DAY), names, refit_all=True)
     assert not found.left_out
     asked = log.take(np.arange(60))
     scores = {e.name: (e.recommender.scores(asked), e.judged) for e in found.entrants}
@@ -331,6 +333,7 @@ def test_nothing_at_or_after_the_cutoff_moves_a_score_of_any_family(
     families_ = {"behaviour", "markov", "ease", "neighbours", "tifu_knn", "popularity_recent", f"markov of {kind}"}
     assert families_ <= set(scores)
     assert any(name.startswith("blend") for name in scores)
+    assert any(name.startswith("ranked") for name in scores)
     for name, (values, judged) in scores.items():
         np.testing.assert_array_equal(values, other_scores[name][0], err_msg=name)
         np.testing.assert_array_equal(judged.places, other_scores[name][1].places, err_msg=name)

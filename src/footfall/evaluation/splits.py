@@ -1,8 +1,8 @@
 """Splits: from sequences to what may be learnt from (train) and what is asked (cases).
 
-Every split has its train: ``leave_one_out`` that of ``leave_one_out_train``, ``by_time`` and ``next_basket`` that of
-``before``. A target is always an item that can be shown (a code from ``FIRST_CODE`` on); a history keeps its other
-events too.
+Every split has its train: ``leave_one_out`` that of ``leave_one_out_train``; ``by_time``, ``next_basket`` and
+``newcomers`` that of ``before``. A target is always an item that can be shown (a code from ``FIRST_CODE`` on); a
+history keeps its other events too.
 """
 
 from __future__ import annotations
@@ -143,6 +143,37 @@ def next_basket(
     return _cases(before(sequences, cutoff_us), future.where(same), exclude_seen=False, first_only=False, cold=cold)
 
 
+def newcomers(
+    sequences: Sequences, cutoff_us: int, horizon_us: int, *, target_types: Collection[int] | None = None
+) -> Cases:
+    """Return one case for everyone who came after the cutoff: their last item in the horizon, by all before it.
+
+    For logs in which nobody returns (anonymous sessions), where nobody who is active in the horizon has a history that
+    is older. Histories lie in the horizon too: they are known when they are asked, and nothing was learnt from them.
+    Learn from ``before(sequences, cutoff_us)``.
+
+    Args:
+        sequences: Whole sequences, with times.
+        cutoff_us: Nothing from here on may be learnt from, UTC microseconds.
+        horizon_us: How long after it newcomers are looked at, microseconds.
+        target_types: Codes of the event types whose items are targets; all types without it.
+
+    Returns:
+        Cases in the order of the sequences; nothing seen is left out of the ranking.
+
+    Raises:
+        InputError: No times; no event types though some are asked for; a horizon that is not above 0.
+    """
+    about = _in_horizon(sequences, cutoff_us, horizon_us, target_types)
+    last = np.full(len(sequences), -1, np.int64)
+    last[sequences.rows[about]] = np.flatnonzero(about)
+    first = np.minimum(sequences.offsets[:-1], max(sequences.n_events - 1, 0))
+    came = _times(sequences)[first] >= cutoff_us if sequences.n_events else np.zeros(len(sequences), np.bool_)
+    rows = np.flatnonzero((sequences.lengths > 0) & came & (last > first))
+    histories = sequences.between(sequences.offsets[:-1][rows], last[rows], rows)
+    return Cases(histories, np.arange(len(rows) + 1), sequences.item[last[rows]], exclude_seen=False)
+
+
 def prefixes(
     histories: Sequences, targets: Int32, target_offsets: Int64 | None = None, *, exclude_seen: bool = False
 ) -> Cases:
@@ -188,6 +219,34 @@ def every_prefix(sequences: Sequences, *, most: int | None = None, exclude_seen:
     starts = begins[ends] if most is None else np.maximum(begins[ends], ends - most)
     histories = sequences.between(starts, ends, sequences.rows[ends])
     return Cases(histories, np.arange(len(ends) + 1), sequences.item[ends], exclude_seen)
+
+
+def hold_out(train: Sequences, most: int, seed: int) -> tuple[Sequences, Cases | None]:
+    """Take the last event of a fifth of the histories of three and more out, or of fewer, and make cases of them.
+
+    What a recommender holds out of its own training part to choose by.
+
+    Args:
+        train: Whole sequences.
+        most: Most histories to take one out of.
+        seed: Which ones.
+
+    Returns:
+        What is left, and the cases; None where no history is long enough. Seen items are left out of the ranking where
+        none of the first 200 cases comes back to one.
+    """
+    lasts = train.offsets[1:] - 1
+    fits = (train.lengths >= 3) & (train.item[np.maximum(lasts, 0)] >= FIRST_CODE) if len(train.item) else lasts < 0
+    rows = np.flatnonzero(fits)
+    rows = np.sort(np.random.default_rng(seed).permutation(rows)[: min(most, len(rows) // 5)])
+    if not len(rows):
+        return train, None
+    ends = train.offsets[1:].copy()
+    ends[rows] -= 1
+    histories = train.between(train.offsets[:-1][rows], ends[rows], rows)
+    repeats = any(train.item[lasts[row]] in histories[i] for i, row in enumerate(rows[:200].tolist()))
+    cases = Cases(histories, np.arange(len(rows) + 1), train.item[lasts[rows]], exclude_seen=not repeats)
+    return train.between(train.offsets[:-1], ends), cases
 
 
 def _item_from_end(sequences: Sequences, back: int, min_length: int) -> tuple[Int64, Int64]:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from footfall.errors import InputError
 from footfall.evaluation.cases import Cases
 from footfall.evaluation.ranking import evaluate
+from footfall.evaluation.splits import hold_out
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.event_features import QUERY
 from footfall.histories.sequences import Sequences
@@ -119,7 +120,7 @@ class Behaviour(Recommender):
             TrainingError: No history has two events, or the loss is no number any more.
         """
         if validation is None:
-            train, validation = _hold_out(train, self.held_out, seed)
+            train, validation = hold_out(train, self.held_out, seed)
         torch.manual_seed(seed)
         self._counts = np.bincount(train.item, minlength=train.n_codes).astype(np.int64)
         self.model = self._built(train, seed) if start is None else self._grown(start, train)
@@ -363,19 +364,3 @@ def _newer(config: ModelConfig, newer: Sequences) -> ModelConfig:
         features={name: max(n, newer.sizes.get(name, 0)) for name, n in config.features.items()},
         content={name: max(n, said.get(name, 0)) for name, n in config.content.items()},
     )
-
-
-def _hold_out(train: Sequences, most: int, seed: int) -> tuple[Sequences, Cases | None]:
-    """Take the last event of a fifth of the histories of three and more out, or of fewer, and make cases of them."""
-    lasts = train.offsets[1:] - 1
-    fits = (train.lengths >= 3) & (train.item[np.maximum(lasts, 0)] >= FIRST_CODE) if len(train.item) else lasts < 0
-    rows = np.flatnonzero(fits)
-    rows = np.sort(np.random.default_rng(seed).permutation(rows)[: min(most, len(rows) // 5)])
-    if not len(rows):
-        return train, None
-    ends = train.offsets[1:].copy()
-    ends[rows] -= 1
-    histories = train.between(train.offsets[:-1][rows], ends[rows], rows)
-    repeats = any(train.item[lasts[row]] in histories[i] for i, row in enumerate(rows[:200].tolist()))
-    cases = Cases(histories, np.arange(len(rows) + 1), train.item[lasts[rows]], exclude_seen=not repeats)
-    return train.between(train.offsets[:-1], ends), cases

@@ -98,6 +98,27 @@ class Blend(Recommender):
         used = [number for number, weight in enumerate(self.weights) if weight > 0]
         return _weighted([self._part(number, histories) for number in used], [self.weights[number] for number in used])
 
+    def parts(self, histories: Sequences) -> list[Scores]:
+        """Return the scores of every member on the scale of all, each float32 [histories, n_codes].
+
+        Args:
+            histories: What is known of each.
+
+        Raises:
+            InputError: A member has learnt nothing yet, or the histories are coded by another vocabulary.
+        """
+        check_codes(self, self._n_codes, histories)
+        return [self._part(number, histories) for number in range(len(self.members))]
+
+    def weighted(self, parts: Sequence[Scores]) -> Scores:
+        """Return what ``scores`` does, from the members' parts.
+
+        Args:
+            parts: What ``parts`` returned.
+        """
+        used = [number for number, weight in enumerate(self.weights) if weight > 0]
+        return _weighted([parts[number] for number in used], [self.weights[number] for number in used])
+
     def _part(self, number: int, histories: Sequences) -> Scores:
         """Return the scores of one member on the scale of all."""
         found, floor = self.members[number].scores(histories), self.floors[number]

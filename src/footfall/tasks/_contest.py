@@ -21,12 +21,15 @@ from footfall.recommenders._registry import by_name, families
 from footfall.recommenders.behaviour import Behaviour
 from footfall.recommenders.blend import Blend
 from footfall.recommenders.only import Only
+from footfall.recommenders.ranked import Ranked
 from footfall.tasks._base import Given
 from footfall.tasks._question import Question, halves, horizon_of, sample
 from footfall.training.loop import TrainingSettings
 
 METRIC: Final = "NDCG@10"
-BEHAVIOUR, BLEND, ONLY = Behaviour.name, Blend.name, Only.name
+BEHAVIOUR, BLEND, ONLY, RANKED = Behaviour.name, Blend.name, Only.name, Ranked.name
+TOGETHER: Final = (BLEND, RANKED)
+"""Families that are made of the others, once these are fitted."""
 GATES: Final = ("popularity_recent", "popularity_user", "markov", "neighbours", "session_neighbours")
 """What is always trained beside the behaviour model, and served where it wins."""
 BASKET_GATES: Final = (*GATES, "tifu_knn")
@@ -35,7 +38,11 @@ UNJUDGED: Final = "popularity_recent"
 """What is served where nothing can be judged."""
 _AFTER: Final = "; then fitted anew on everything"
 MOST_CASES: Final = 10_000
+LEAST_CASES: Final = 20
+"""Fewer judge nothing."""
 _BLENDED_CASES: Final = 2_000
+_RANKED_CASES: Final = 200
+"""Fewer choosing cases teach trees nothing."""
 _MEMBERS: Final = 3
 _PLANNED_EVENTS: Final = 6_000_000
 """Events that training a tiny model passes over in all: a few minutes of one core."""
@@ -105,7 +112,7 @@ def contest(
         log: Everything that may be known.
         question: What is asked.
         given: Size, seed, where states are kept, who is told.
-        names: Of families; ``blend`` blends the best of the others.
+        names: Of families; ``blend`` blends the best of the others, ``ranked`` puts that blend's candidates in order.
         first: The family that stands first, whoever is best.
         refit_all: Whether each is fitted on the whole log in the end, and not the first alone.
     """
@@ -114,12 +121,16 @@ def contest(
     found = [
         _entered(entrant, past, choosing, given)
         for name in names
-        if name != BLEND
+        if name not in TOGETHER
         for entrant in entrants(name, question, given, past)
     ]
     fitted = [entrant for entrant in found if not entrant.why_not]
-    if BLEND in names and choosing is not None and len(fitted) > 1:
-        fitted.append(_blended(fitted, choosing, given))
+    if choosing is not None and len(fitted) > 1 and set(names) & set(TOGETHER):
+        blend = _blended(fitted, choosing, given)
+        fitted += [blend] if BLEND in names else []
+        if RANKED in names:
+            ranked = _ranked(blend, past, choosing, given)
+            (found if ranked.why_not else fitted).append(ranked)
     if judging is not None:
         for entrant in fitted:
             entrant.judged = evaluate(entrant.recommender.scores, judging)
@@ -155,20 +166,42 @@ def epochs_for(n_events: int) -> int:
 
 def _held_out(log: Sequences, question: Question, given: Given) -> tuple[Sequences, Cases | None, str]:
     """Cut the last horizon off; where too little happens in it, everyone's last item; else nothing."""
-    assert log.timestamp_us is not None  # noqa: S101 - histories have times
-    horizon = horizon_of(log, given.horizon_us)
-    end = int(log.timestamp_us.max(initial=0)) + 1
-    cases = question.cases(log, end - horizon, horizon)
-    if len(cases) >= 20:
-        how = f"chosen and judged on {_people(cases)} by their next items of the last {span_text(horizon)}{_AFTER}"
+    end, horizon = ends_us(log), horizon_of(log, given.horizon_us)
+    cases, who = later_cases(log, question, end - horizon, horizon)
+    if len(cases) >= LEAST_CASES:
+        how = f"chosen and judged on {_people(cases)} {who} the last {span_text(horizon)}{_AFTER}"
         return before(log, end - horizon), sample(cases, MOST_CASES, given.seed), how
     cases = question.last_items(log, 1) if question.asked(log).n_events else cases
-    if len(cases) >= 20:
+    if len(cases) >= LEAST_CASES:
         past = _without_lasts(log, question)
         how = f"chosen and judged on {_people(cases)} by their last items, for too little happens later{_AFTER}"
         return past, sample(cases, MOST_CASES, given.seed), how
-    how = f"not judged: {_people(cases)} had a later item to be judged by, and at least 20 are needed"
+    how = f"not judged: {_people(cases)} had a later item to be judged by, and at least {LEAST_CASES} are needed"
     return log, None, f"{how}; {UNJUDGED} is served"
+
+
+def ends_us(log: Sequences) -> int:
+    """Return the moment after the last event, UTC microseconds."""
+    assert log.timestamp_us is not None  # noqa: S101 - histories have times
+    return int(log.timestamp_us.max(initial=0)) + 1
+
+
+def later_cases(log: Sequences, question: Question, cutoff_us: int, horizon_us: int) -> tuple[Cases, str]:
+    """Return cases from the cutoff on, and who they are: users known before or, in logs of passers-by, newcomers.
+
+    Args:
+        log: All events.
+        question: What is asked.
+        cutoff_us: Nothing from here on may be learnt from, UTC microseconds.
+        horizon_us: How far is looked ahead, microseconds.
+    """
+    cases = question.cases(log, cutoff_us, horizon_us)
+    enough = before(log, cutoff_us).n_events >= log.n_events / 2  # else there is little that they could be judged by
+    if len(cases) < LEAST_CASES and question.goal != "basket" and enough:
+        new = question.newcomers(log, cutoff_us, horizon_us)
+        if len(new) >= LEAST_CASES:
+            return new, "who came for the first time, by their last items of"
+    return cases, "by their next items of"
 
 
 def _people(cases: Cases) -> str:
@@ -255,6 +288,23 @@ def _blended(fitted: Sequence[Entrant], choosing: Cases, given: Given) -> Entran
     return Entrant(f"{BLEND} ({name})", made, fit_cpu_s=spent)
 
 
+def _ranked(blend: Entrant, past: Sequences, choosing: Cases, given: Given) -> Entrant:
+    """Let trees put the candidates of a blend in order, which they learn from the choosing cases."""
+    given.say("fitting ranked")
+    began = time.process_time()
+    assert isinstance(blend.recommender, Blend)  # noqa: S101 - for the type checker
+    made = Entrant(blend.name.replace(BLEND, RANKED, 1), Ranked(blend.recommender))
+    if len(choosing) < _RANKED_CASES:
+        made.why_not = f"{len(choosing)} cases to learn an order from, and at least {_RANKED_CASES} are needed"
+        return made
+    try:
+        made.recommender = Ranked(blend.recommender).counted(past).learn(choosing, seed=given.seed)
+    except FootfallError as error:
+        made.why_not = str(error)
+    made.fit_cpu_s = blend.fit_cpu_s + time.process_time() - began
+    return made
+
+
 def again(fitted: Sequence[Entrant], log: Sequences, given: Given) -> None:
     """Fit each anew on the whole log, with what was chosen; the members of a blend as well.
 
@@ -266,6 +316,9 @@ def again(fitted: Sequence[Entrant], log: Sequences, given: Given) -> None:
     done: dict[int, Recommender] = {}
 
     def anew(recommender: Recommender, name: str, entrant: Entrant) -> Recommender:
+        if isinstance(recommender, Ranked):
+            first = anew(recommender.first, name, entrant)
+            return recommender.over(first, log)  # type: ignore[arg-type]  # a blend stays one
         if isinstance(recommender, Blend):
             members = [anew(member, _called(member), entrant) for member in recommender.members]
             return Blend.of(members, recommender.weights, log.n_codes)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from footfall.errors import InputError, unknown_name
 from footfall.evaluation.cases import Cases
-from footfall.evaluation.splits import by_time, leave_one_out, next_basket
+from footfall.evaluation.splits import by_time, leave_one_out, newcomers, next_basket
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.sequences import Sequences
 from footfall.histories.store import Histories
@@ -109,6 +109,16 @@ class Question:
         else:
             given = next_basket(log, cutoff_us, horizon_us, basket_types=self.codes)
         return self._seeing(given)
+
+    def newcomers(self, log: Sequences, cutoff_us: int, horizon_us: int) -> Cases:
+        """Return a case for everyone who came in [cutoff, cutoff + horizon): their last item there, by all before it.
+
+        Args:
+            log: All events.
+            cutoff_us: Nothing from here on may be learnt from, UTC microseconds.
+            horizon_us: How long after it newcomers are looked at, microseconds.
+        """
+        return self._seeing(newcomers(log, cutoff_us, horizon_us, target_types=self.codes or None))
 
     def last_items(self, log: Sequences, back: int) -> Cases:
         """Return a case for everyone: the ``back``-th item from the end; of the events the question is about only.

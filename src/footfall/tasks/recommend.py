@@ -18,18 +18,22 @@ from footfall.histories.event_features import described
 from footfall.histories.sequences import Sequences
 from footfall.recommenders.behaviour import Behaviour
 from footfall.recommenders.blend import Blend
+from footfall.recommenders.ranked import Ranked
 from footfall.results import Result
 from footfall.tasks._base import Given, Task, Trained
 from footfall.tasks._contest import (
     BASKET_GATES,
     BEHAVIOUR,
-    BLEND,
     GATES,
+    LEAST_CASES,
     METRIC,
     MOST_CASES,
+    TOGETHER,
     Contest,
     Entrant,
     contest,
+    ends_us,
+    later_cases,
     names_of,
     span_text,
 )
@@ -141,9 +145,9 @@ class Recommend(Task):
         question = Question.of(given.histories, log, self.goal, exclude_seen=self.exclude_seen)
         given.say(f"recommend {question}")
         gates = BASKET_GATES if question.goal == "basket" else GATES
-        names = (BEHAVIOUR, *gates, BLEND) if self.family is None else names_of([self.family])
-        if names == (BLEND,):
-            names = (BEHAVIOUR, *gates, BLEND)
+        names = (BEHAVIOUR, *gates, *TOGETHER) if self.family is None else names_of([self.family])
+        if names[0] in TOGETHER:
+            names = (BEHAVIOUR, *gates, *names)
         found = contest(log, question, given, names, refit_all=False, first=self.family)
         served = self._served(found)
         result = _train_result(question, served, found)
@@ -187,20 +191,22 @@ class Recommend(Task):
             InputError: Fewer than 20 users have an event in the last horizon; a family is unknown.
         """
         names = tuple(dict.fromkeys((BEHAVIOUR, *names_of(against))))
-        if set(names) == {BEHAVIOUR, BLEND}:
-            names = (BEHAVIOUR, *GATES, BLEND)  # of one member there is nothing to blend
+        if not set(names) - {BEHAVIOUR, *TOGETHER}:
+            names = (BEHAVIOUR, *GATES, *names[1:])  # of one member there is nothing to blend
         log = described(given.histories)
-        assert log.timestamp_us is not None  # noqa: S101 - histories have times
         horizon = horizon_of(log, given.horizon_us)
-        cutoff = int(log.timestamp_us.max(initial=0)) + 1 - horizon
+        cutoff = ends_us(log) - horizon
         # Even what is asked is decided by the past alone.
         question = Question.of(given.histories, before(log, cutoff), self.goal, exclude_seen=self.exclude_seen)
         given.say(f"recommend {question}")
-        cases = sample(question.cases(log, cutoff, horizon), MOST_CASES, given.seed)
-        if len(cases) < 20:
+        cases, who = later_cases(log, question, cutoff, horizon)
+        cases = sample(cases, MOST_CASES, given.seed)
+        given.say(f"judging on {len(cases):,} users {who} the last {span_text(horizon)}")
+        if len(cases) < LEAST_CASES:
             raise InputError(
                 f"only {len(cases)} users have an event to be judged by in the last "
-                f"{span_text(horizon)}, and at least 20 are needed; give a longer --horizon, or read a longer log"
+                f"{span_text(horizon)}, and at least {LEAST_CASES} are needed; give a longer --horizon, or read a "
+                "longer log"
             )
         past = before(log, cutoff)
         counts = _counts(past)
@@ -210,7 +216,8 @@ class Recommend(Task):
             inner = dataclasses.replace(given, seed=seed, folder=_under(given, seed))
             found = contest(past, question, inner, names, refit_all=True)
             for entrant in found.entrants:
-                name = BLEND if isinstance(entrant.recommender, Blend) else entrant.name
+                made = isinstance(entrant.recommender, Blend | Ranked)
+                name = entrant.recommender.name if made else entrant.name
                 given.say(f"asking {entrant.name}")
                 judged = evaluate(entrant.recommender.scores, cases, counts=counts)
                 evaluations.setdefault(name, []).append(judged)
