@@ -24,6 +24,7 @@ from footfall.recommenders import behaviour
 from footfall.recommenders._base import Recommender
 from footfall.recommenders._registry import by_name
 from footfall.recommenders.blend import Blend, Metric
+from footfall.recommenders.ranked import Ranked
 
 TUNED: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
     "tifu_knn": {"group_size": (3, 7, 15), "group_decay": (0.7, 0.9), "nearest": (100, 300), "alpha": (0.3, 0.7, 0.9)},
@@ -132,8 +133,9 @@ def _own(data: Data, seed: int, epochs: int | None, metric: str) -> Fitted:
         found.stopped_by = "epochs" if found.epochs >= model.training.epochs else "patience"
         assert model.model is not None
         found.parameters = sum(p.numel() for p in model.model.parameters())
-    if isinstance(model, Blend):
-        networks = [each for each in model.members if isinstance(each, behaviour.Behaviour)]
+    blend = model.first if isinstance(model, Ranked) else model
+    if isinstance(blend, Blend):
+        networks = [each for each in blend.members if isinstance(each, behaviour.Behaviour)]
         found.epochs = found.best_epoch = sum(each.looks[-1].epoch for each in networks)
         found.parameters = sum(p.numel() for each in networks if each.model for p in each.model.parameters())
     return found

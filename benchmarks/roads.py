@@ -158,7 +158,8 @@ def _do(shop: Path, step: Step, folder: Path) -> dict[str, Any]:
     if done.returncode:
         raise BenchmarkError(f"footfall {shown}: exit {done.returncode}: {done.stderr[-2000:]}")
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    said = _short(json.loads(done.stdout)) if wanted else done.stdout.replace(str(folder), "DIR").splitlines()
+    text = done.stdout.replace(str(folder), "DIR").replace(str(home()), "DATA")
+    said = _short(json.loads(text)) if wanted else text.splitlines()
     return {
         "command": f"footfall {shown}",
         "cpu_s": round(cpu_s, 2),
