@@ -40,6 +40,7 @@ NO_TUNING: Final = TrainingSettings(epochs=0)
 _AMAZON: Final = dataclasses.replace(TRAINING, gap_weight=0.0, type_weight=0.0)
 _NARROW: Final = Behaviour(Size(64, 1, 1, 50, 3e-3, 0.4), _AMAZON)
 _SESSIONS: Final = dataclasses.replace(TRAINING, epochs=12, mirrored=True)
+_SIMULATED: Final = TrainingSettings(negatives=512, epochs=6, every=1, patience=2, next_weight=0.3, goal_weight=1.0)
 
 RECIPES: Final[dict[str, Recommender]] = {
     "beauty": Ranked(Blend((_NARROW, Markov()), floors=(None, 0.002))),
@@ -75,7 +76,7 @@ RECIPES: Final[dict[str, Recommender]] = {
         floors=(None, 0.001, 0.1),
     ),
     "online_retail": Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=128),
-    "simulated": Behaviour(training=dataclasses.replace(TRAINING, epochs=10), repeats=True, goal="event"),
+    "simulated": Behaviour(Size(64, 2, 2, 128, 3e-3, 0.2), _SIMULATED, tuning=NO_TUNING, repeats=True, goal="event"),
 }
 """What was chosen on validation cases, and never on the test's; how, is told in ``LOG.md``."""
 
