@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from footfall.lake.rejects import RejectsReport
     from footfall.lake.report import IngestReport
     from footfall.results import Result
+    from footfall.serving.predicting import Predictions
     from footfall.serving.recommending import Recommendations, Recommending
     from footfall.tasks._base import Given, Say, Watch
 
@@ -285,11 +286,11 @@ class Shop:
         """
         from footfall.serving.bundles import write_bundle
         from footfall.serving.vocabularies import Vocabularies
-        from footfall.tasks._registry import by_name
+        from footfall.tasks._registry import made
         from footfall.training.records import RunRecord
 
         histories = self._as_of(cutoff)
-        chosen = by_name(task)(**asked)
+        chosen = made(task, asked)
         settings = {"cutoff": histories.manifest.get("cutoff_us"), "horizon": horizon, "size": size, "epochs": epochs}
         record = RunRecord.begin(
             self.runs_root, task, {**settings, "seed": seed, **asked}, str(histories.manifest["lake_version"])
@@ -341,11 +342,11 @@ class Shop:
         Raises:
             InputError: The task or a family is unknown, or the log is too short.
         """
-        from footfall.tasks._registry import by_name
+        from footfall.tasks._registry import made
 
         names = (against,) if isinstance(against, str) else tuple(against)
         given = self._given(self._as_of(cutoff), horizon, size, epochs, seeds[0], None, say, watch)
-        return by_name(task)(**asked).evaluate(given, against=names, seeds=tuple(seeds))
+        return made(task, asked).evaluate(given, against=names, seeds=tuple(seeds))
 
     def recommend(
         self,
@@ -386,6 +387,36 @@ class Shop:
 
         bundle = open_bundle(self.models_root, "recommend", version)
         return Recommending(bundle, self._as_of(as_of, "as-of"))
+
+    def predict(
+        self,
+        task: str,
+        users: Sequence[str] | None = None,
+        *,
+        as_of: Moment | None = None,
+        version: str | None = None,
+        reasons: bool = False,
+    ) -> Predictions:
+        """Foretell one number of users: what a trained task says as of now.
+
+        Args:
+            task: Its name, e.g. ``purchase``.
+            users: Their ids; everybody that the question is about without it, the highest first.
+            as_of: Only what happened before this moment is known; all of the log without it.
+            version: Of the model; the one that is served without it.
+            reasons: Whether each answer says what moved it.
+
+        Raises:
+            InputError: The task is unknown, foretells no number of a user, or nothing is trained for it.
+        """
+        from footfall.serving.bundles import open_bundle
+        from footfall.serving.predicting import Predicting
+        from footfall.tasks._registry import by_name
+
+        by_name(task)  # an unknown name is told before anything else
+        bundle = open_bundle(self.models_root, task, version)
+        asked = Predicting(bundle, self._as_of(as_of, "as-of"), self.moment_us(as_of, "as-of"))
+        return asked.predict(users, reasons=reasons)
 
     def runs(self, ids: Sequence[str] = (), *, task: str | None = None) -> Result:
         """List training runs, or put some side by side.

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("models", "Train a task, and serve what wins."),
     "evaluate": ("models", "Put every family side by side on a later time."),
     "recommend": ("models", "Recommend items to users, with reasons."),
+    "predict": ("models", "Foretell what each user will do, with reasons."),
     "runs": ("models", "List training runs, or put some side by side."),
     "links": ("people", "Which devices are joined to which users, and why others are not."),
     "link": ("people", "Join a device to a user."),

@@ -36,6 +36,9 @@ def _learning_options(command: Any) -> Any:
                 default=None,
                 help="Whether items had before may come again; without it, if people come back to items.",
             ),
+            click.option(
+                "--lookback", metavar="DURATION", help="Ask about users who were active within this time, e.g. 90d."
+            ),
             click.option("--cutoff", metavar="TIME", help="Look at nothing from this moment on (the shop's zone)."),
             click.option("--horizon", metavar="DURATION", help="How far ahead is asked, e.g. 7d."),
             click.option(
@@ -55,6 +58,7 @@ def _learning_options(command: Any) -> Any:
 
 
 def _settings(goal: str | None, seen: bool | None, **more: Any) -> dict[str, Any]:
+    """Return the settings of a task that were given."""
     return given(goal=goal, exclude_seen=None if seen is None else not seen, **more)
 
 
@@ -66,21 +70,20 @@ def train_command(
     tasks: tuple[str, ...],
     goal: str | None,
     seen: bool | None,
+    lookback: str | None,
     family: str | None,
     quiet: bool,
     format_: str,
     **options: Any,
 ) -> None:
-    """Train TASK (recommend), and serve from now on what wins: the behaviour model, a simple rival, or a blend.
+    """Train TASK (recommend, purchase, churn, value), and serve from now on what wins on a later time.
 
     A training that was stopped is gone on with by the same command.
     """
     shop = the_shop()
     with training_bar(quiet) as (say, watch):
-        results = [
-            shop.train(task, say=say, watch=watch, **given(**options), **_settings(goal, seen, family=family))
-            for task in tasks
-        ]
+        asked = given(**options) | _settings(goal, seen, lookback=lookback, family=family)
+        results = [shop.train(task, say=say, watch=watch, **asked) for task in tasks]
     for result in results:
         emit(result, format_)
 
@@ -93,6 +96,7 @@ def evaluate_command(
     tasks: tuple[str, ...],
     goal: str | None,
     seen: bool | None,
+    lookback: str | None,
     against: str,
     seeds: int,
     quiet: bool,
@@ -111,7 +115,7 @@ def evaluate_command(
                 say=say,
                 watch=watch,
                 **given(**options),
-                **_settings(goal, seen),
+                **_settings(goal, seen, lookback=lookback),
             )
             for task in tasks
         ]
@@ -172,6 +176,48 @@ def recommend_command(
     click.echo(f"wrote {count:,} rows for {len(ids):,} users to {out}", err=True)
 
 
+@click.command("predict")
+@click.argument("task", metavar="TASK")
+@click.option("--user", "one", metavar="USER", multiple=True, help="For this user; may be given again.")
+@click.option("--users", "file", metavar="FILE", help="For the users of a file: .txt, or .csv/.parquet with user_id.")
+@click.option("--as-of", metavar="TIME", help="Know nothing from this moment on (the shop's zone).")
+@click.option("--explain/--no-explain", default=False, help="Say what moved each answer.")
+@click.option("--version", metavar="VERSION", help="Of the model; the one that is served without it.")
+@click.option("--out", metavar="FILE", help="Write them all: .parquet, .csv, .jsonl.")
+@click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="Users that are shown.")
+@format_option
+def predict_command(
+    task: str,
+    one: tuple[str, ...],
+    file: str | None,
+    as_of: str | None,
+    explain: bool,
+    version: str | None,
+    out: str | None,
+    most: int,
+    format_: str,
+) -> None:
+    """Foretell TASK (purchase, churn, value) of users: a calibrated probability, or an expected amount.
+
+    Columns: user_id, probability or amount; with --explain what moved each answer most.
+    """
+    import dataclasses
+
+    users = [*one, *(_users_of(file) if file else ())]
+    asked = users if one or file else None
+    found = the_shop().predict(task, asked, as_of=as_of, version=version, reasons=explain)
+    if out is None:
+        if len(found.table) > most and asked is None:
+            click.echo(f"{len(found.table):,} users; here are the first {most} (-n, --user, --users, --out)", err=True)
+            found = dataclasses.replace(found, table=found.table.slice(0, most))
+        emit(found, format_)
+        return
+    count = write_stream([found.table], found.table.schema, out)
+    click.echo(f"wrote {count:,} rows to {out}", err=True)
+    for note in found.notes():
+        click.echo(note, err=True)
+
+
 @click.command("runs")
 @click.argument("ids", metavar="RUN...", nargs=-1)
 @click.option("--task", help="Runs of this task only.")
@@ -205,7 +251,7 @@ def write_stream(tables: Any, schema: pa.Schema, out: str) -> int:
     if path.suffix not in (".parquet", ".csv", ".jsonl"):
         raise InputError(f"{out} has suffix {path.suffix!r}; accepted: .parquet, .csv, .jsonl")
     if path.suffix == ".csv" and "reasons" in schema.names:
-        raise InputError("reasons are lists, which CSV cannot hold; write .parquet or .jsonl, or leave --reasons out")
+        raise InputError("reasons are lists, which CSV cannot hold; write .parquet or .jsonl, or ask for none")
     fresh = path.with_name(path.name + ".new")
     count = 0
     try:

@@ -248,6 +248,22 @@ class Behaviour(Recommender):
                 found[rows] = model.queries(states, self.goal).cpu().numpy()
         return found
 
+    def states(self, histories: Sequences) -> npt.NDArray[np.float32]:
+        """Return the state of each history at its end, h(user, cutoff), float32 [histories, width]; 0 without events.
+
+        Args:
+            histories: What is known of each, strictly before its cutoff.
+
+        Raises:
+            InputError: Nothing was learnt yet, or the histories are coded by another vocabulary.
+        """
+        model = self._ready(histories)
+        found = np.zeros((len(histories), model.config.size.width), np.float32)
+        for rows, batch in self._batches(histories, model):
+            with torch.inference_mode():
+                found[rows] = model(batch)[batch.ends].float().cpu().numpy()
+        return found
+
     def _ready(self, histories: Sequences) -> BehaviourModel:
         check_codes(self, None if self.model is None else self.model.config.n_codes, histories)
         assert self.model is not None  # noqa: S101 - for the type checker

@@ -22,11 +22,11 @@ from typing import Any, Final
 
 from footfall._version import __version__
 from footfall.errors import InputError
-from footfall.recommenders._base import Recommender
 from footfall.recommenders._learnt import read_settings
 from footfall.recommenders._registry import by_name
 from footfall.results import format_cell
 from footfall.serving.vocabularies import Vocabularies
+from footfall.tasks._probable import Calibrated
 
 FORMAT: Final = 1
 CHAMPION: Final = "champion"
@@ -41,13 +41,13 @@ class Bundle:
         path: Its folder.
         about: What ``bundle.json`` says.
         vocabularies: The ids that codes stand for.
-        model: The fitted model.
+        model: The fitted model: a recommender, or a calibrated predictor.
     """
 
     path: Path
     about: Mapping[str, Any]
     vocabularies: Vocabularies
-    model: Recommender
+    model: Any
 
     @property
     def version(self) -> str:
@@ -55,15 +55,13 @@ class Bundle:
         return self.path.name
 
 
-def write_bundle(
-    models: Path, task: str, model: Recommender, vocabularies: Vocabularies, about: Mapping[str, Any]
-) -> Path:
+def write_bundle(models: Path, task: str, model: Any, vocabularies: Vocabularies, about: Mapping[str, Any]) -> Path:
     """Write a bundle and make it the one that is served.
 
     Args:
         models: The workspace's folder of models.
         task: Name of the task.
-        model: Fitted.
+        model: Fitted; it has ``save(folder)``.
         vocabularies: Of the log it was fitted on.
         about: JSON-ready facts: lake version, question, settings, metrics.
 
@@ -159,8 +157,13 @@ def open_bundle(models: Path, task: str, version: str | None = None) -> Bundle:
     for name, expected in about["checksums"].items():
         if not (folder / name).is_file() or _checksum(folder / name) != expected:
             raise InputError(f"{folder / name} is not as it was written; train again (footfall train {task})")
-    family = read_settings(folder / "model")["recommender"]
-    return Bundle(folder, about, Vocabularies.load(folder), by_name(family).load(folder / "model"))
+    return Bundle(folder, about, Vocabularies.load(folder), _read_model(folder / "model"))
+
+
+def _read_model(folder: Path) -> Any:
+    if Calibrated.is_in(folder):
+        return Calibrated.load(folder)
+    return by_name(read_settings(folder)["recommender"]).load(folder)
 
 
 def _new_version(home: Path) -> str:

@@ -22,6 +22,7 @@ from footfall.recommenders.behaviour import Behaviour
 from footfall.recommenders.popularity import Popularity
 from footfall.results import Result
 from footfall.serving.bundles import Bundle
+from footfall.serving.people import ids_of, rows_of
 from footfall.tasks._answers import SCORES_AT_ONCE, Filters, Lists, lists, nearest_lists, reasons
 from footfall.tasks._index import FROM_ITEMS, ItemIndex
 from footfall.training.warm_start import item_vectors
@@ -391,18 +392,10 @@ class Recommending:
         Args:
             ids: As the shop gave them, or a device's.
         """
-        found = np.full(len(ids), -1, np.int64)
-        wanted = pa.array(ids, pa.string())
-        base = 0
-        for users in self.histories.users:
-            place = pc.index_in(wanted, users["user_id"].combine_chunks())
-            here = np.asarray(place.is_valid())
-            found[here] = np.asarray(place.fill_null(0))[here] + base
-            base += users.num_rows
-        return found
+        return rows_of(self.histories, ids)
 
     def everybody(self) -> tuple[npt.NDArray[np.int64], list[str]]:
         """Return the ``user_idx`` of everybody with an event, int64, and their ids."""
-        ids = [id_ for users in self.histories.users for id_ in users["user_id"].to_pylist()]
+        ids = ids_of(self.histories)
         rows = np.flatnonzero(self.log.lengths > 0)
         return rows, [ids[row] for row in rows.tolist()]

@@ -20,6 +20,9 @@ from footfall.histories.store import Histories
 Codes = npt.NDArray[np.int64]
 
 _FILE: Final = "vocabularies.json"
+_PLACES: Final = ("country", "region", "campaign")
+_COLUMNS: Final = (*CODED, *_PLACES)
+"""Columns of codes besides items and types that some model reads."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Vocabularies:
     """The ids that a model was trained on, in the order of their codes.
 
     Attributes:
-        ids: By column of histories: ``item``, ``event_type``, ``channel``, ``device``.
+        ids: By column of histories: ``item``, ``event_type``, ``channel``, ``device``, ``country``, ``region``,
+            ``campaign``; older ones lack the last three.
         content: Names of what items are described by, by field, in the order of their codes.
     """
 
@@ -42,7 +46,7 @@ class Vocabularies:
             histories: The log.
             content: What is known of its items.
         """
-        ids = {name: histories.vocabularies[name].ids for name in ("item", "event_type", *CODED)}
+        ids = {name: histories.vocabularies[name].ids for name in ("item", "event_type", *_COLUMNS)}
         return cls(ids, {} if content is None else content.names)
 
     def save(self, folder: Path) -> None:
@@ -88,8 +92,8 @@ class Vocabularies:
             changed["event_type"] = kinds[log.event_type].astype(np.int16)
         extra = dict(log.extra)
         sizes = dict(log.sizes)
-        for name in CODED:
-            if name in extra:
+        for name in _COLUMNS:
+            if name in extra and name in self.ids:
                 codes = _mapping(histories.vocabularies[name].ids, self.ids[name])
                 extra[name] = codes[extra[name]]
                 sizes[name] = int(codes.max(initial=0)) + 1

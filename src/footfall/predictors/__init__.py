@@ -1,0 +1,1 @@
+"""Families that predict from a table of features, one file each."""

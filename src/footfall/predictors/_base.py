@@ -1,0 +1,164 @@
+"""The protocol of every predictor: fit on examples with labels, score examples, be kept on disk."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from footfall.errors import InputError
+from footfall.features.table import FeatureTable
+from footfall.histories.sequences import Sequences
+
+Kind = Literal["binary", "amount"]
+"""What is foretold: whether something happens (0 or 1), or how much of it (a number from 0)."""
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Users at moments: what was known of each strictly before, and what came of it where that is told.
+
+    Attributes:
+        table: Their features, a row an example.
+        log: Where their histories are from; events at and after a row's cutoff are never handed out.
+        rows: Which history of the log each is, int64 [examples].
+        cutoff_us: Its moment, UTC microseconds, int64 [examples].
+        horizon_us: How far ahead is asked, microseconds.
+        labels: What came of it, float64 [examples]; None where nobody tells.
+    """
+
+    table: FeatureTable
+    log: Sequences = dataclasses.field(repr=False)
+    rows: Int64
+    cutoff_us: Int64
+    horizon_us: int
+    labels: Float64 | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit each other."""
+        parts = (self.table, self.rows, self.cutoff_us, self.labels)
+        lengths = {len(part) for part in parts if part is not None}
+        if len(lengths) > 1:
+            raise InputError(f"examples have parts of {sorted(lengths)} rows; all must have the same")
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.rows)
+
+    @property
+    def told(self) -> Float64:
+        """The labels.
+
+        Raises:
+            InputError: Nobody tells.
+        """
+        if self.labels is None:
+            raise InputError("these examples have no labels; nothing can be learnt from them or judged by them")
+        return self.labels
+
+    @functools.cached_property
+    def histories(self) -> Sequences:
+        """The history of each example, strictly before its cutoff."""
+        times = self.log.timestamp_us
+        if times is None:
+            raise InputError("the log has no times; read events with times")
+        starts, stops = self.log.offsets[:-1][self.rows], self.log.offsets[1:][self.rows]
+        each = zip(starts.tolist(), stops.tolist(), self.cutoff_us.tolist(), strict=True)
+        ends = np.array([a + np.searchsorted(times[a:b], cutoff) for a, b, cutoff in each], np.int64)
+        return self.log.between(starts, ends, self.rows)
+
+    def take(self, places: Int64) -> Examples:
+        """Return some of the examples.
+
+        Args:
+            places: Which, int64.
+        """
+        return dataclasses.replace(
+            self,
+            table=self.table.take(places),
+            rows=self.rows[places],
+            cutoff_us=self.cutoff_us[places],
+            labels=None if self.labels is None else self.labels[places],
+        )
+
+    @staticmethod
+    def stack(parts: Sequence[Examples]) -> Examples:
+        """Return the examples of several moments of one log, one after another.
+
+        Args:
+            parts: With the same columns, log and horizon.
+        """
+        first = parts[0]
+        told = [part.labels for part in parts if part.labels is not None]
+        return dataclasses.replace(
+            first,
+            table=FeatureTable.stack([part.table for part in parts]),
+            rows=np.concatenate([part.rows for part in parts]),
+            cutoff_us=np.concatenate([part.cutoff_us for part in parts]),
+            labels=np.concatenate(told) if len(told) == len(parts) else None,
+        )
+
+
+class Predictor(abc.ABC):
+    """Foretells one number of each example. A family is one file, and is found by being there.
+
+    Of a binary question it gives a score that rises with the chance; what makes a probability of it is calibration, on
+    a later time. Of an amount it gives what is to be expected.
+    """
+
+    name: ClassVar[str]
+    """How it is called on the command line, e.g. ``boosting``."""
+    title: ClassVar[str]
+    """What it is, in a few words."""
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"binary", "amount"})
+    """What it can foretell."""
+    wants_backbone: ClassVar[bool] = False
+    """Whether it asks a behaviour model, which is handed to it as ``backbone`` before it learns."""
+
+    kind: Kind
+
+    @abc.abstractmethod
+    def fit(self, examples: Examples, *, seed: int = 0) -> Self:
+        """Learn from examples.
+
+        Args:
+            examples: With labels; of a binary question there are both 0 and 1 among them.
+            seed: Makes what is random repeatable.
+        """
+
+    @abc.abstractmethod
+    def predict(self, examples: Examples) -> Float64:
+        """Return a score for each, float64 [examples].
+
+        Args:
+            examples: With the columns it was fitted on.
+        """
+
+    def importances(self) -> Mapping[str, float]:
+        """Return the share that each column has in what it says, summing to 1; empty where the family cannot tell."""
+        return {}
+
+    @abc.abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what was learnt, without pickle.
+
+        Args:
+            folder: An existing, empty folder.
+        """
+
+    @classmethod
+    @abc.abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Args:
+            folder: Where ``save`` wrote it.
+        """

@@ -1,0 +1,125 @@
+"""Calibrated: a predictor, and what makes probabilities (or amounts that add up) of its scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from footfall.errors import InputError
+from footfall.evaluation.calibration import chosen
+from footfall.evaluation.calibrators import Calibrator
+from footfall.evaluation.probability import log_loss
+from footfall.predictors._base import Examples, Float64, Kind, Predictor
+from footfall.predictors._registry import by_name
+
+_FILE: Final = "calibrated.json"
+_POWER: Final = 1.5
+"""Of Tweedie's deviance: between counts (1) and a gamma's long tail (2)."""
+
+
+@dataclasses.dataclass
+class Calibrated:
+    """A fitted predictor whose answers were set right on a horizon after those that it learnt from.
+
+    Attributes:
+        predictor: What gives scores.
+        kind: Whether a chance or an amount is foretold.
+        calibration: JSON-ready: of a chance a calibrator's state, of an amount ``{"scale": factor}``.
+        worth: How good it was there, crosswise (one half sets right, the other judges): less the log loss of a chance,
+            less Tweedie's deviance of an amount. Higher is better.
+    """
+
+    predictor: Predictor
+    kind: Kind
+    calibration: Mapping[str, Any]
+    worth: float = float("nan")
+
+    @classmethod
+    def of(cls, predictor: Predictor, later: Examples, *, seed: int = 0) -> Self:
+        """Calibrate a predictor.
+
+        Args:
+            predictor: Fitted.
+            later: Examples of a horizon after those that it learnt from.
+            seed: Makes it repeatable.
+        """
+        scores, told = predictor.predict(later), later.told
+        kind = predictor.kind
+        half = np.random.default_rng((seed, 3)).permutation(len(told)) % 2 == 0
+        crossed = np.empty(len(told))
+        for one in (half, ~half):
+            crossed[~one] = _apply(kind, _learnt(kind, scores[one], told[one], seed), scores[~one])
+        return cls(predictor, kind, _learnt(kind, scores, told, seed), _worth(kind, told, crossed))
+
+    def predict(self, examples: Examples) -> Float64:
+        """Return a probability, or an expected amount, for each example, float64 [examples].
+
+        Args:
+            examples: With the columns that the predictor was fitted on.
+        """
+        return _apply(self.kind, self.calibration, self.predictor.predict(examples))
+
+    def save(self, folder: Path) -> None:
+        """Write the predictor into a folder of its own, and the calibration as JSON.
+
+        Args:
+            folder: An existing, empty folder.
+        """
+        (folder / "predictor").mkdir()
+        self.predictor.save(folder / "predictor")
+        about = {"predictor": self.predictor.name, "kind": self.kind, "calibration": self.calibration}
+        (folder / _FILE).write_text(json.dumps({"format": 1, **about, "worth": self.worth}) + "\n", "utf-8")
+
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Tell whether ``save`` wrote this folder."""
+        return (folder / _FILE).is_file()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Args:
+            folder: Where ``save`` wrote it.
+
+        Raises:
+            InputError: There is nothing, or a later Footfall's.
+        """
+        if not cls.is_in(folder):
+            raise InputError(f"no predictor is kept in {folder} ({_FILE} is missing); train again")
+        about = json.loads((folder / _FILE).read_text("utf-8"))
+        if about["format"] != 1:
+            given = about["format"]
+            raise InputError(f"{folder / _FILE} has format {given!r}; accepted: 1; use the Footfall that wrote it")
+        predictor = by_name(about["predictor"]).load(folder / "predictor")
+        return cls(predictor, about["kind"], about["calibration"], about["worth"])
+
+
+def _learnt(kind: Kind, scores: Float64, told: Float64, seed: int) -> Mapping[str, Any]:
+    if kind == "amount":
+        mean = float(np.mean(scores))
+        # Of so few or so small amounts that a ratio says nothing, none is taken.
+        return {"scale": float(np.mean(told)) / mean if mean > 0 and np.mean(told) > 0 else 1.0}
+    return chosen(scores, told, seed).calibrator.to_dict()
+
+
+def _apply(kind: Kind, calibration: Mapping[str, Any], scores: Float64) -> Float64:
+    if kind == "amount":
+        scaled: Float64 = scores * calibration["scale"]
+        return scaled
+    calibrator: Any = Calibrator  # which stands for any of its kinds
+    said: Float64 = calibrator.from_dict(calibration).apply(scores)
+    return said
+
+
+def _worth(kind: Kind, told: Float64, said: Float64) -> float:
+    if kind == "binary":
+        return -log_loss(told, said)
+    mu = np.maximum(said, 1e-6)
+    a, b = 1 - _POWER, 2 - _POWER
+    return -float(np.mean(2 * (np.maximum(told, 0) ** b / (a * b) - told * mu**a / a + mu**b / b)))

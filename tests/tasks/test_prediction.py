@@ -1,0 +1,239 @@
+"""Predictions: what is planted is found, nothing after a cutoff moves an answer, and bad logs are told why."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from footfall.errors import InputError
+from footfall.histories.memory import from_events
+from footfall.histories.store import Histories
+from footfall.predictors._registry import predictors
+from footfall.tasks._base import Given
+from footfall.tasks._moments import Log, Moments
+from footfall.tasks._prediction import Prediction, likely_leaks
+from footfall.tasks._probable import Calibrated
+from footfall.tasks._reasons import reasons_of
+from footfall.tasks._registry import made, tasks
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+START = 1_700_000_000_000_000
+DAYS = 84
+TASKS = sorted(name for name, task in tasks().items() if issubclass(task, Prediction))
+every = pytest.mark.parametrize("name", TASKS)
+Event = dict[str, Any]
+
+
+def shop_log(users: int = 150, days: int = DAYS, seed: int = 0) -> list[Event]:
+    """A third buys about every six days, spending more the higher its number; a third only looks; a third fades out."""
+    rng = np.random.default_rng(seed)
+    events: list[Event] = []
+    for user in range(users):
+        kind, moment = user % 3, START + int(rng.integers(0, 3 * DAY))
+        end = START + (days if kind < 2 else days * (user % 40) // 40) * DAY
+        while moment < end:
+            item = int(rng.integers(12))
+            row: Event = {"user_id": f"u{user:03d}", "item_id": f"i{item:02d}", "timestamp": moment}
+            row |= {"channel": ["web", "app"][user % 2], "device": ["phone", "desktop"][item % 2]}
+            events.append(row | {"event_type": "view_item", "price": 10.0 + item})
+            if kind != 1 and rng.random() < 0.6:
+                paid = {"value": 5.0 + user / 10, "price": 10.0 + item, "order_id": f"o{user}-{moment // DAY}"}
+                events.append(row | paid | {"event_type": "purchase", "timestamp": moment + 60_000_000})
+            moment += int(rng.uniform(1.5, 6.5) * DAY)
+    return sorted(events, key=lambda e: e["timestamp"])
+
+
+@pytest.fixture(scope="module")
+def histories() -> Histories:
+    return from_events(shop_log())
+
+
+def given(histories: Histories, **more: Any) -> Given:
+    return Given(histories, **({"epochs": 1, "horizon_us": 7 * DAY} | more))
+
+
+def task(name: str, **asked: Any) -> Prediction:
+    found = made(name, {"lookback": "30d", **asked})
+    assert isinstance(found, Prediction)
+    return found
+
+
+@every
+def test_what_is_planted_is_found(name: str, histories: Histories) -> None:
+    board = task(name).evaluate(given(histories), against=("constant", "linear", "boosting", "lifetime"))
+    assert {row.predictor for row in board.rows} == {"constant", "linear", "boosting", "lifetime"}
+    metric = {"purchase": "AUROC", "churn": "AUROC", "value": "Spearman"}[name]
+    best = max(row.metrics[metric].mean for row in board.rows if row.predictor != "constant")
+    assert best > {"purchase": 0.8, "churn": 0.65, "value": 0.6}[name]  # much of who leaves when is chance
+    assert board.champion != "constant"
+    assert board.users > 50
+    assert [row.champion for row in board.rows].count(True) == 1
+    text = str(board)
+    assert "Learnt at 4 cutoffs a horizon apart" in text
+    assert all(row.predictor in text for row in board.rows)
+
+
+@every
+def test_every_family_takes_part(name: str, histories: Histories) -> None:
+    board = task(name).evaluate(given(histories), against=("all",))
+    kind = task(name).kind
+    assert {row.predictor for row in board.rows} == {n for n, family in predictors().items() if kind in family.kinds}
+    assert not board.left_out
+
+
+@every
+def test_what_is_served_is_kept_and_gives_the_same_answers(name: str, histories: Histories, tmp_path: Path) -> None:
+    asked = task(name)
+    trained = asked.train(given(histories))
+    log = Log.of(histories)
+    examples = log.at(asked.asked(log, log.ends_us), log.ends_us, 7 * DAY)
+    said = trained.model.predict(examples)
+    trained.model.save(tmp_path)
+    again = Calibrated.load(tmp_path)
+    np.testing.assert_allclose(again.predict(examples), said, rtol=1e-6)
+    if asked.kind == "binary":
+        assert 0 <= said.min() <= said.max() <= 1
+    why = reasons_of(again, examples)
+    assert len(why) == len(examples)
+    assert any(why)
+    assert all(reason.text for reasons in why for reason in reasons)
+
+
+# --- leakage ----------------------------------------------------------------------------------------------------------
+
+
+def changed(events: list[Event], cutoff: int, change: str) -> list[Event]:
+    early, late = [e for e in events if e["timestamp"] < cutoff], [e for e in events if e["timestamp"] >= cutoff]
+    rng = np.random.default_rng(2)
+    if change == "taken away":
+        # One event stays, so that every id has the same code.
+        late = late[:0]
+    elif change == "moved later":
+        late = [e | {"timestamp": e["timestamp"] + 9 * DAY} for e in late]
+    elif change == "told otherwise":
+        late = [e | {"event_type": "purchase", "value": 999.0, "device": "phone", "order_id": "x"} for e in late]
+    else:
+        late = [
+            e | {"item_id": f"i{int(rng.integers(12)):02d}", "user_id": f"u{int(rng.integers(150)):03d}"} for e in late
+        ]
+    return early + late
+
+
+@every
+@pytest.mark.parametrize("change", ["taken away", "moved later", "told otherwise", "mixed up"])
+def test_nothing_at_or_after_a_cutoff_moves_an_answer(name: str, change: str) -> None:
+    events = shop_log(90)
+    cutoff = START + 70 * DAY
+    said = []
+    for log_events in (events, changed(events, cutoff, change)):
+        log = Log.of(from_events(log_events))
+        asked = task(name, **({"act": "purchase"} if name == "churn" else {}))
+        learn_at = cutoff - 14 * DAY
+        learn = asked.examples(log, learn_at, 7 * DAY)
+        later = asked.examples(log, cutoff - 7 * DAY, 7 * DAY)
+        model = Calibrated.of(predictors()["boosting"](asked.kind).fit(learn), later)  # type: ignore[call-arg]
+        examples = log.at(asked.asked(log, cutoff), cutoff, 7 * DAY)
+        said.append((examples.rows, examples.table.values, model.predict(examples)))
+    for one, other in zip(*said, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_test_above_can_fail() -> None:
+    # Its twin: of what lies before the cutoff, the same changes are seen.
+    events = shop_log(90)
+    cutoff = START + 70 * DAY
+    tables: list[Any] = []
+    for log_events in (events, changed(events, cutoff - 9 * DAY, "told otherwise")):
+        log = Log.of(from_events(log_events))
+        tables.append(log.at(task("purchase").asked(log, cutoff), cutoff, 7 * DAY).table.values)
+    assert tables[0].shape != tables[1].shape or not np.array_equal(tables[0], tables[1], equal_nan=True)
+
+
+def test_moments_lie_a_horizon_apart_and_their_horizons_do_not_overlap(histories: Histories) -> None:
+    log = Log.of(histories)
+    moments = Moments.of(log, 7 * DAY)
+    found = [*moments.learn_us, moments.calibrate_us, moments.judge_us, log.ends_us]
+    assert np.all(np.diff(found) == 7 * DAY)
+    assert len(moments.learn_us) == 4
+
+
+# --- labels by hand ---------------------------------------------------------------------------------------------------
+
+
+def test_labels_by_hand() -> None:
+    def event(user: str, day: float, kind: str, **more: Any) -> Event:
+        return {"user_id": user, "item_id": "i1", "event_type": kind, "timestamp": START + int(day * DAY), **more}
+
+    events = [
+        event("a", 1, "purchase", value=10.0, order_id="1"),
+        event("a", 10, "purchase", value=7.5, order_id="2"),
+        event("a", 11, "refund", value=2.5, order_id="2"),
+        event("b", 2, "view_item"),
+        event("b", 9.99, "view_item"),
+        event("c", 3, "purchase", value=4.0, order_id="3"),
+        event("c", 17, "purchase", value=9.0, order_id="4"),
+        event("d", 12, "purchase", value=1.0, order_id="5"),
+    ]
+    log = Log.of(from_events(sorted(events, key=lambda e: e["timestamp"])))
+    cutoff, horizon = START + 10 * DAY, 7 * DAY
+    named = ["a", "b", "c", "d"]
+    ids = from_events(sorted(events, key=lambda e: e["timestamp"])).users[0]["user_id"].to_pylist()
+
+    def by_name(rows: Any, labels: Any) -> dict[str, float]:
+        return {ids[row]: label for row, label in zip(rows.tolist(), labels.tolist(), strict=True)}
+
+    for name, expected in (
+        ("purchase", {"a": 1, "b": 0, "c": 0}),
+        ("churn", {"a": 0, "c": 1}),
+        ("value", {"a": 5.0, "b": 0, "c": 0}),
+    ):
+        asked = task(name)
+        rows = asked.asked(log, cutoff)
+        assert by_name(rows, asked.outcome(log, rows, cutoff, horizon)) == expected, name
+    visits = task("churn", act="visit")
+    rows = visits.asked(log, cutoff)
+    assert by_name(rows, visits.outcome(log, rows, cutoff, horizon)) == {"a": 0, "b": 1, "c": 1}
+    assert set(ids) == set(named)
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "said"),
+    [
+        ("purchase", lambda: [e for e in shop_log() if e["event_type"] != "purchase"], "no event of type purchase"),
+        ("value", lambda: [{k: v for k, v in e.items() if k not in ("value", "price")} for e in shop_log()], "cost"),
+        ("purchase", lambda: shop_log(days=20), "spans .* days, and a horizon of 7 days needs four of them"),
+        ("churn", lambda: shop_log(9), "only . users are there to learn from|only .. users"),
+    ],
+)
+def test_logs_that_cannot_answer_say_why(name: str, events: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        task(name).train(given(from_events(events())))
+
+
+def test_settings_that_are_unknown_are_named() -> None:
+    with pytest.raises(InputError, match="unknown setting of task purchase 'goal'"):
+        made("purchase", {"goal": "view"})
+    with pytest.raises(InputError, match="unknown act of churn 'visits'; did you mean 'visit'"):
+        made("churn", {"act": "visits"})
+    with pytest.raises(InputError, match="unknown family of purchase 'boost'; did you mean 'boosting'"):
+        task("purchase").evaluate(given(from_events(shop_log(30))), against=("boost",))
+
+
+def test_a_feature_made_of_the_answer_is_told() -> None:
+    log = Log.of(from_events(shop_log(90)))
+    cutoff = START + 50 * DAY
+    asked = task("purchase")
+    examples = asked.examples(log, cutoff, 7 * DAY)
+    assert likely_leaks(examples) == []
+    table = examples.table
+    values = np.column_stack([table.values, examples.told * 3 + 1]).astype(np.float32)
+    leaky = dataclasses.replace(table, names=(*table.names, "answer"), values=values)
+    assert likely_leaks(dataclasses.replace(examples, table=leaky)) == ["answer alone has an AUROC of 1.0000"]
