@@ -74,7 +74,7 @@ def _runs(name: str, folder: Path, given: argparse.Namespace) -> tuple[dict[str,
     runs: dict[str, list[Done]] = {}
     failed = []
     for tool in sorted(wanted, key=lambda tool: tool != OURS):  # a rival's time follows from ours
-        for seed in given.seeds:
+        for seed in given.rival_seeds if tool in PEERS and given.rival_seeds else given.seeds:
             more: dict[str, Any] = {"epochs": given.epochs}
             if tool in PEERS:
                 more["budget_s"] = budget_for(runs.get(OURS, []), given.minutes_rival)
@@ -122,6 +122,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", choices=SPECS, default=list(SPECS))
     parser.add_argument("--tools", nargs="+", help="who is asked; by default those of the data set")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--rival-seeds", type=int, nargs="+", help="seeds of RecTools and RecBole, which take hours; as --seeds without it"
+    )
     parser.add_argument(
         "--minutes-rival", type=float, help="CPU minutes of training for each rival; by default three times ours"
     )
