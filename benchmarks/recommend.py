@@ -123,7 +123,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tools", nargs="+", help="who is asked; by default those of the data set")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
-        "--rival-seeds", type=int, nargs="+", help="seeds of RecTools and RecBole, which take hours; as --seeds without it"
+        "--rival-seeds", type=int, nargs="+", help="seeds of RecTools and RecBole, which take hours; all without it"
     )
     parser.add_argument(
         "--minutes-rival", type=float, help="CPU minutes of training for each rival; by default three times ours"
