@@ -32,6 +32,8 @@ TUNED: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
 }
 """Settings that are chosen on the validation cases, by the data set's first metric, as everybody would."""
 
+MODEL: Final = "footfall_model"
+
 
 @dataclasses.dataclass
 class Fitted:
@@ -62,7 +64,8 @@ def fit(tool: str, data: Data, seed: int, *, metric: str, epochs: int | None, fo
     """Let a tool learn.
 
     Args:
-        tool: ``footfall``, ``footfall_views``, ``oracle``, one of ``implicit``'s, or any registered family.
+        tool: ``footfall``, ``footfall_model`` (the network of its recipe alone), ``footfall_views``, ``oracle``, one of
+            ``implicit``'s, or any registered family.
         data: What from.
         seed: For what is random.
         metric: What settings are chosen by.
@@ -74,8 +77,8 @@ def fit(tool: str, data: Data, seed: int, *, metric: str, epochs: int | None, fo
 
         oracle = Oracle(folder, data)
         return Fitted(oracle.scores, {"truth": True})
-    if tool == "footfall":
-        return _own(data, seed, epochs, metric)
+    if tool in ("footfall", MODEL):
+        return _own(data, seed, epochs, metric, alone=tool == MODEL)
     if tool in IMPLICIT:
         implicit = Implicit(tool)
         implicit.fit(data.train, seed=seed)
@@ -119,9 +122,11 @@ def views_only(data: Data) -> Data:
     )
 
 
-def _own(data: Data, seed: int, epochs: int | None, metric: str) -> Fitted:
+def _own(data: Data, seed: int, epochs: int | None, metric: str, *, alone: bool) -> Fitted:
     described = dataclasses.replace(data, train=with_content(data.train, data.attributes))
     model = footfall_recipe(data, epochs=epochs)
+    if alone:
+        model = network_of(model)
     with watched() as spent:
         model = fit_recipe(model, described, seed, _per_case(metric))
     found = Fitted(model.scores, _settings(model), choosing_cpu_s=spent[0])
@@ -139,6 +144,19 @@ def _own(data: Data, seed: int, epochs: int | None, metric: str) -> Fitted:
         found.epochs = found.best_epoch = sum(each.looks[-1].epoch for each in networks)
         found.parameters = sum(p.numel() for each in networks if each.model for p in each.model.parameters())
     return found
+
+
+def network_of(model: Recommender) -> Recommender:
+    """Return the first network of a recipe, without what stands beside it.
+
+    Args:
+        model: A recipe.
+    """
+    if isinstance(model, Ranked):
+        return network_of(model.first)
+    if isinstance(model, Blend):
+        return next(each for each in model.members if isinstance(each, behaviour.Behaviour))
+    return model
 
 
 def _per_case(metric: str) -> Metric:

@@ -68,7 +68,7 @@ def quality(given: argparse.Namespace) -> dict[str, Any]:
 def _runs(name: str, folder: Path, given: argparse.Namespace) -> tuple[dict[str, list[Done]], list[dict[str, str]]]:
     spec = SPECS[name]
     wanted = given.tools or spec.tools
-    known = (OURS, "footfall_views", "oracle", *PEERS, *IMPLICIT, *families())
+    known = (OURS, "footfall_model", "footfall_views", "oracle", *PEERS, *IMPLICIT, *families())
     if unknown := [tool for tool in wanted if tool not in known]:
         raise BenchmarkError(f"no tool is named {unknown[0]!r}; accepted: {', '.join(known)}")
     runs: dict[str, list[Done]] = {}

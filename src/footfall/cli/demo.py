@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ import click
 from footfall.cli._common import emit, format_option
 from footfall.cli._training import training_bar
 from footfall.cli.data import progress_bar
+from footfall.errors import InputError
 
 if TYPE_CHECKING:
     from footfall.shop import Shop
@@ -50,7 +52,7 @@ def simulate_command(out: str, format_: str, form: str, **options: Any) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which shop.")
 @click.option("--no-serve", is_flag=True, help="Stop after printing.")
 def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
-    """Make a simulated shop in DIR (made anew each time), read it, show its journeys, recommend items in it."""
+    """Make a simulated shop in DIR (made anew each time), read it, show its journeys, recommend, foretell who buys."""
     del no_serve  # there is nothing to serve yet; the switch is here so that scripts need not change
     from footfall import shop as shops
     from footfall.simulator import describe, simulate
@@ -93,13 +95,33 @@ def demo_command(folder: str, events: int, seed: int, no_serve: bool) -> None:
     click.echo(trained)
     _say("11. Recommendations, and the past events that moved them")
     click.echo(shop.recommend(_regulars(shop), k=4, reasons=True))
-    click.echo(f"\nDone in {time.monotonic() - began:.0f} s. The workspace is {home}; go on with, for example:")
+    _say("12. Who will buy within a week, with a calibrated probability, and what moved it")
+    _who_buys(shop)
+    _what_next(home, time.monotonic() - began)
+
+
+def _what_next(home: Path, took_s: float) -> None:
+    """Say how long it took, and what to try."""
+    click.echo(f"\nDone in {took_s:.0f} s. The workspace is {home}; go on with, for example:")
     name = "footfall" if shutil.which("footfall") else os.path.relpath(sys.argv[0])
     click.echo(f"  {name} -w {home} transitions")
     click.echo(f"  {name} -w {home} funnel search view_item add_to_cart --within 1d --by device")
     click.echo(f"  {name} -w {home} evaluate recommend --against all --epochs {DEMO_EPOCHS}")
     click.echo(f"  {name} -w {home} recommend -k 10 --out recs.parquet")
+    click.echo(f"  {name} -w {home} evaluate churn --against all --horizon 7d")
     click.echo(f"or read a log of your own: {name} init myshop; {name} -w myshop ingest events.csv")
+
+
+def _who_buys(shop: Shop, most: int = 5) -> None:
+    """Train boosted trees on who bought, and show the likeliest to buy; a small log may not suffice, and says so."""
+    try:
+        with training_bar(quiet=False) as (say, watch):
+            click.echo(shop.train("purchase", horizon="7d", family="boosting", say=say, watch=watch))
+    except InputError as error:
+        click.echo(error)
+        return
+    found = shop.predict("purchase", reasons=True)
+    click.echo(f"\n{dataclasses.replace(found, table=found.table.slice(0, most))}")
 
 
 def _regulars(shop: Shop, most: int = 3) -> list[str]:
