@@ -22,6 +22,7 @@ SET_NAMES: Final = {
 }
 TOOL_NAMES: Final = {
     "footfall": "**Footfall**",
+    "footfall_model": "Footfall's network alone",
     "footfall_views": "Footfall, item ids of views alone",
     "oracle": "the oracle: true probabilities",
     "rectools_sasrec": "RecTools SASRec",
