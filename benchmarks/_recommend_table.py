@@ -91,7 +91,11 @@ def summary(folder: Path, grid: Grid) -> str:
                 continue
             seen.add(found["data"])
             metric = next(iter(tools["footfall"]["metrics"]))
-            rivals = [tool for name, tool in tools.items() if name not in ("footfall", "footfall_views", "oracle")]
+            rivals = [
+                tool
+                for name, tool in tools.items()
+                if name not in ("footfall", "footfall_model", "footfall_views", "oracle")
+            ]
             best = max(rivals, key=lambda tool: float(tool["metrics"][metric]["mean"]), default=None)
             verdicts = [VERDICTS[each["met"]] for each in found["targets"]]
             rows.append(
