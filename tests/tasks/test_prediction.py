@@ -17,7 +17,7 @@ from footfall.tasks._base import Given
 from footfall.tasks._moments import Log, Moments
 from footfall.tasks._prediction import Prediction, likely_leaks
 from footfall.tasks._probable import Calibrated
-from footfall.tasks._reasons import reasons_of
+from footfall.tasks._reasons import in_words, reasons_of
 from footfall.tasks._registry import made, tasks
 
 HOUR = 3_600_000_000
@@ -225,6 +225,22 @@ def test_settings_that_are_unknown_are_named() -> None:
         made("churn", {"act": "visits"})
     with pytest.raises(InputError, match="unknown family of purchase 'boost'; did you mean 'boosting'"):
         task("purchase").evaluate(given(from_events(shop_log(30))), against=("boost",))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("session_overdue", 1.254, "away for 1.25 times the usual gap between visits"),
+        ("sessions_30d", 11, "sessions 11 in 30 days"),
+        ("spend_all", 12345.6, "spend 12,346 in all"),
+        ("days_since_last_order", 44, "last order 44 days ago"),
+        ("days_since_refund", float("nan"), "never a refund"),
+        ("order_overdue", float("nan"), "order overdue unknown"),
+        ("hour_sin", -0.5, "hour sin -0.5"),
+    ],
+)
+def test_features_are_said_in_words(name: str, value: float, said: str) -> None:
+    assert in_words(name, value) == said
 
 
 def test_a_feature_made_of_the_answer_is_told() -> None:

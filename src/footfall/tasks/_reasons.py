@@ -17,6 +17,16 @@ MOST: Final = 3
 MOST_FEATURES: Final = 30
 """Features that are taken away one by one, where the family cannot tell by itself: the most important ones."""
 HISTORY: Final = "history"
+SAID: Final = {
+    "session_overdue": "away for {} times the usual gap between visits",
+    "session_gap_mean_days": "visits every {} days",
+    "order_overdue": "no order for {} times the usual gap",
+    "order_gap_mean_days": "orders every {} days",
+    "order_mean_value": "orders worth {} on average",
+    "items_per_order": "{} items an order",
+    "repeat_share": "share of items bought again {}",
+}
+"""Features that have words of their own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +106,25 @@ def _taken_away(model: Calibrated, examples: Examples) -> tuple[list[str], Float
 def _text(name: str, examples: Examples, row: int, moved: float) -> str:
     way = "raises it" if moved > 0 else "lowers it"
     if name == HISTORY or name not in examples.table.names:
-        return f"what the behaviour model sees in the history {way}"
-    value = float(examples.table.column(name)[row])
-    said = "unknown" if np.isnan(value) else f"{value:,.4g}"
-    return f"{name.replace('_', ' ')} {said} {way}"
+        return f"what the behaviour model sees in the history ({way})"
+    return f"{in_words(name, float(examples.table.column(name)[row]))} ({way})"
+
+
+def in_words(name: str, value: float) -> str:
+    """Say a feature and its value as one would say it.
+
+    Args:
+        name: Of the feature.
+        value: Its value; NaN for unknown.
+    """
+    said = "unknown" if np.isnan(value) else f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if name in SAID and not np.isnan(value):
+        return SAID[name].format(said)
+    what, _, span = name.rpartition("_")
+    if name.startswith("days_since_"):
+        what = name.removeprefix("days_since_").replace("_", " ")
+        return f"never a {what}" if np.isnan(value) else f"{what} {said} days ago"
+    if what and (span == "all" or (span.endswith("d") and span[:-1].isdigit())):
+        when = "in all" if span == "all" else f"in {span[:-1]} days"
+        return f"{what.replace('_', ' ')} {said} {when}"
+    return f"{name.replace('_', ' ')} {said}"
