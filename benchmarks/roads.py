@@ -30,7 +30,9 @@ from _recommend_data import AMAZON, home
 
 Step = list[str]
 START_S: Final = 1_300_000_000
-"""When logs begin that tell no date, seconds after 1970."""
+"""When logs begin that tell places alone, seconds after 1970."""
+END_S: Final = 1_400_000_000
+"""When histories end that tell gaps alone: all at one moment, so that the last horizon has everybody's last item."""
 DUNNHUMBY: Final = {
     "user_id": "household_id",
     "timestamp": "transaction_timestamp",
@@ -54,9 +56,10 @@ def amazon(name: str, folder: Path) -> list[Step]:
         for line in source.read_text("utf-8").splitlines():
             left, right = line.split("\t")
             user, *items = left.split()
-            at = START_S
-            for item, gap in zip(items, right.split(), strict=True):
-                at += int(gap)
+            gaps = [int(gap) for gap in right.split()]
+            at = END_S - sum(gaps)
+            for item, gap in zip(items, gaps, strict=True):
+                at += gap
                 yield user, at, item
 
     _write(folder / "events.csv", ("user_id", "timestamp", "item_id"), rows())
