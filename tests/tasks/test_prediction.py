@@ -111,7 +111,6 @@ def changed(events: list[Event], cutoff: int, change: str) -> list[Event]:
     early, late = [e for e in events if e["timestamp"] < cutoff], [e for e in events if e["timestamp"] >= cutoff]
     rng = np.random.default_rng(2)
     if change == "taken away":
-        # One event stays, so that every id has the same code.
         late = late[:0]
     elif change == "moved later":
         late = [e | {"timestamp": e["timestamp"] + 9 * DAY} for e in late]
@@ -199,6 +198,17 @@ def test_labels_by_hand() -> None:
     rows = visits.asked(log, cutoff)
     assert by_name(rows, visits.outcome(log, rows, cutoff, horizon)) == {"a": 0, "b": 1, "c": 1}
     assert set(ids) == set(named)
+
+
+def test_a_currency_without_decimals_is_not_divided() -> None:
+    row: Event = {"user_id": "a", "item_id": "i1", "event_type": "purchase"}
+    events = [
+        row | {"timestamp": START, "value": 1200.0, "order_id": "1"},
+        row | {"timestamp": START + 10 * DAY, "value": 900.0, "order_id": "2"},
+    ]
+    log = Log.of(from_events(events, currency="JPY", minor_digits=0))
+    found = task("value").outcome(log, np.array([0]), START + DAY, 20 * DAY)
+    assert found.tolist() == [900.0]
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------

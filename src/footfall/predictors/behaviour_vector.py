@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,8 +116,6 @@ class BehaviourBoosting(BehaviourVector):
 
 
 def _with_table(examples: Examples, table: FeatureTable) -> Examples:
-    import dataclasses
-
     made = dataclasses.replace(examples, table=table)
     # What was cut already need not be cut again.
     made.__dict__["histories"] = examples.histories

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from footfall.errors import InputError
+from footfall.histories.columns import FIRST_CODE
 from footfall.histories.store import Histories
 from footfall.results import Result
 from footfall.serving.bundles import Bundle
@@ -106,7 +107,7 @@ class Predicting:
         self.task: Any = task(**{name: given[name] for name in _fields(task) if name in given})
         assert isinstance(self.task, Prediction)  # noqa: S101 - a calibrated model is of such a task
         log = Log.of(histories)
-        own = {name: code + 3 for code, name in enumerate(bundle.vocabularies.ids["event_type"])}
+        own = {name: code for code, name in enumerate(bundle.vocabularies.ids["event_type"], FIRST_CODE)}
         raw, _ = bundle.vocabularies.read(histories, log.raw)
         coded, _ = bundle.vocabularies.read(histories, log.coded)
         self.log = Log(raw, coded, own, histories.timezone, histories.currency)

@@ -105,8 +105,6 @@ class Prediction(Task):
 
     kind: ClassVar[Kind]
     """Whether a chance or an amount is foretold."""
-    label: ClassVar[str]
-    """What a user does who is a positive example, e.g. ``buys``."""
 
     lookback: str = "90d"
     family: str | None = None

@@ -26,7 +26,6 @@ class Churn(Prediction):
     name: ClassVar[str] = "churn"
     title: ClassVar[str] = "who will not come back within the horizon"
     kind: ClassVar[Kind] = "binary"
-    label: ClassVar[str] = "leaves"
 
     act: str | None = None
 

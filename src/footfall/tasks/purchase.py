@@ -20,7 +20,6 @@ class Purchase(Prediction):
     name: ClassVar[str] = "purchase"
     title: ClassVar[str] = "who will buy within the horizon"
     kind: ClassVar[Kind] = "binary"
-    label: ClassVar[str] = "buys"
 
     def needs(self, log: Log) -> None:
         """Refuse a log without purchases."""

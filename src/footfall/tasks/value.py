@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from footfall.config import MINOR_DIGITS
 from footfall.errors import InputError
 from footfall.predictors._base import Float64, Int64, Kind
 from footfall.tasks._moments import Log
@@ -20,7 +21,6 @@ class Value(Prediction):
     name: ClassVar[str] = "value"
     title: ClassVar[str] = "how much will be spent within the horizon"
     kind: ClassVar[Kind] = "amount"
-    label: ClassVar[str] = "spends"
 
     def needs(self, log: Log) -> None:
         """Refuse a log without paid purchases."""
@@ -37,6 +37,6 @@ class Value(Prediction):
         """Return what each spends in [cutoff, cutoff + horizon), in major units of the shop's currency."""
         inside = (log.times >= cutoff_us) & (log.times < cutoff_us + horizon_us)
         sign = log.events_of("purchase").astype(np.float64) - log.events_of("refund")
-        spent = np.where(inside, sign * log.raw.extra["value_minor"], 0) / 100
+        spent = np.where(inside, sign * log.raw.extra["value_minor"], 0) / 10 ** MINOR_DIGITS.get(log.currency, 2)
         total: Float64 = np.maximum(np.bincount(log.raw.rows, spent, len(log.raw)), 0)[rows]
         return total
