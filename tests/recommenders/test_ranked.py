@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from footfall.errors import DependencyBrokenError, InputError
 from footfall.evaluation.cases import Cases
@@ -20,7 +18,7 @@ from footfall.histories.sequences import Sequences
 from footfall.recommenders.blend import Blend
 from footfall.recommenders.markov import Markov
 from footfall.recommenders.popularity import Popularity
-from footfall.recommenders.ranked import Ranked, _met
+from footfall.recommenders.ranked import Ranked
 
 N_ITEMS = 40
 N_CODES = FIRST_CODE + N_ITEMS
@@ -108,38 +106,6 @@ def test_a_newer_vocabulary_has_room() -> None:
         ranked.scores(wider)
     assert ranked.grow(wider)
     assert ranked.scores(wider).shape == (len(wider), N_CODES + 2)
-
-
-rows_of_events = st.lists(
-    st.lists(st.tuples(st.integers(0, 12), st.integers(3, 6), st.integers(0, 50)), max_size=8), min_size=1, max_size=5
-)
-
-
-@settings(deadline=None)
-@given(rows_of_events, st.booleans(), st.booleans())
-def test_what_was_met_is_its_slow_twin(rows: list[list[tuple[int, int, int]]], timed: bool, typed: bool) -> None:
-    rows = [sorted(row, key=lambda event: event[2]) for row in rows]
-    flat = [event for row in rows for event in row]
-    histories = Sequences(
-        np.cumsum([0, *map(len, rows)]),
-        np.array([event[0] for event in flat], np.int32),
-        16,
-        event_type=np.array([event[1] for event in flat], np.int16) if typed else None,
-        timestamp_us=np.array([event[2] for event in flat], np.int64) * 1_000_000 if timed else None,
-    )
-    codes = np.tile(np.array([3, 5, 8, 12]), (len(rows), 1))
-    expected = np.full((4, len(rows), 4), np.nan, np.float32)
-    for n, row in enumerate(rows):
-        for at, code in enumerate((3, 5, 8, 12)):
-            places = [place for place, event in enumerate(row) if event[0] == code]
-            expected[0, n, at] = len(places)
-            if places:
-                expected[1, n, at] = len(row) - 1 - places[-1]
-                if timed:
-                    expected[2, n, at] = np.log1p(row[-1][2] - row[places[-1]][2])
-                if typed:
-                    expected[3, n, at] = row[places[-1]][1]
-    np.testing.assert_allclose(_met(histories, codes), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from footfall.compiled import kernel
 from footfall.errors import InputError
 from footfall.evaluation.cases import Cases
 from footfall.evaluation.splits import hold_out
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.sequences import Sequences
 from footfall.recommenders._base import Recommender, Scores
+from footfall.recommenders._candidates import Shelf, beside, kinds_of, met, shelves_of
 from footfall.recommenders._learnt import check_codes, read_settings, require, write_settings
 from footfall.recommenders._trees import Trees, learn_order
 from footfall.recommenders.blend import Blend
@@ -37,8 +37,8 @@ class Ranked(Recommender):
 
     A blend gives each member one weight for every history and every item. Here trees see of each candidate what every
     member says of it (score, how far below that member's best, its rank among the candidates), how often, how long ago
-    and by which type of event the user met it, how popular it is and was of late, and how long the history is: so a
-    member can count for more where it knows more. The trees learn from cases that no member has learnt from.
+    and by which type of event the user met it, its cycle of orders, the same of its category and brand, how popular it
+    is and was of late, and how long the history is: so a member can count for more where it knows more. The trees learn from cases that no member has learnt from.
 
     Items that are no candidates stand below them in the blend's order. A history without events is the blend's alone.
 
@@ -63,6 +63,10 @@ class Ranked(Recommender):
     least: int = 100
     held_out: int = 4000
 
+    _kinds: tuple[Shelf, ...] = dataclasses.field(default=(), init=False, repr=False, compare=False)
+    _shelves: npt.NDArray[np.int32] = dataclasses.field(
+        default_factory=lambda: np.zeros((0, 0), np.int32), init=False, repr=False, compare=False
+    )
     _counts: npt.NDArray[np.int64] | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
     _order: Trees | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
@@ -111,7 +115,11 @@ class Ranked(Recommender):
         about = train.with_items()
         age = _ages(about)
         kept = [np.ones(len(age), np.bool_), *(age < share for share in RECENT)]
-        self._counts = np.stack([np.bincount(about.item[part], minlength=train.n_codes) for part in kept])
+        once = np.unique(about.rows * train.n_codes + about.item) % train.n_codes
+        counts = [np.bincount(about.item[part], minlength=train.n_codes) for part in kept]
+        self._counts = np.stack([*counts, np.bincount(once, minlength=train.n_codes)])
+        self._kinds = kinds_of(train.content)
+        self._shelves = shelves_of(train.content, self._kinds, train.n_codes)
         return self
 
     def learn(self, cases: Cases, *, seed: int = 0) -> Self:
@@ -184,9 +192,9 @@ class Ranked(Recommender):
             best = part.max(1, keepdims=True)
             rank = np.argsort(np.argsort(-value, axis=1, kind="stable"), axis=1)
             columns += [value, np.where(np.isfinite(best), value - best, 0), rank]
-        columns += list(_met(histories, codes))
-        whole, *recent = (np.log1p(counts[codes]) for counts in self._counts)
-        columns += [whole, *recent, recent[1] - recent[0]]
+        columns += [*met(histories, codes), *beside(histories, codes, self._shelves)]
+        whole, *recent, holders = (np.log1p(counts[codes]) for counts in self._counts)
+        columns += [whole, *recent, recent[1] - recent[0], whole - holders]
         n_items = np.array([len(np.unique(histories[row])) for row in range(len(histories))], np.float32)
         columns += [np.broadcast_to(x[:, None], codes.shape) for x in (histories.lengths, n_items)]
         said = np.stack(columns, axis=2).astype(np.float32)
@@ -200,7 +208,12 @@ class Ranked(Recommender):
             newer: Histories of that log.
         """
         if self._counts is not None:
-            self._counts = np.pad(self._counts, ((0, 0), (0, newer.n_codes - self._counts.shape[1])))
+            more = (0, newer.n_codes - self._counts.shape[1])
+            self._counts = np.pad(self._counts, ((0, 0), more))
+            if newer.content is None:
+                self._shelves = np.pad(self._shelves, ((0, 0), more))
+            else:
+                self._shelves = shelves_of(newer.content, self._kinds, newer.n_codes)
         return self.first.grow(newer)
 
     def save(self, folder: Path) -> None:
@@ -216,10 +229,11 @@ class Ranked(Recommender):
             raise InputError(f"recommender {self.name!r} has learnt nothing yet; call fit() or load() first")
         (folder / "first").mkdir()
         self.first.save(folder / "first")
-        np.savez(folder / "counts.npz", counts=self._counts)
+        np.savez(folder / "counts.npz", counts=self._counts, shelves=self._shelves)
         text = None if self._order is None else self._order.text
         (folder / "trees.json").write_text(json.dumps({"lightgbm": text}) + "\n", "utf-8")
-        write_settings(folder, self.name, {"settings": {name: getattr(self, name) for name in _SETTINGS}})
+        kept = {"settings": {name: getattr(self, name) for name in _SETTINGS}, "kinds": self._kinds}
+        write_settings(folder, self.name, kept)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -235,7 +249,8 @@ class Ranked(Recommender):
         kept = read_settings(folder, cls.name)
         found = cls(Blend.load(folder / "first"), **kept["settings"])
         with np.load(folder / "counts.npz", allow_pickle=False) as arrays:
-            found._counts = arrays["counts"]
+            found._counts, found._shelves = arrays["counts"], arrays["shelves"]
+        found._kinds = tuple((name, level) for name, level in kept["kinds"])
         text = json.loads((folder / "trees.json").read_text("utf-8"))["lightgbm"]
         found._order = None if text is None else Trees(text)
         return found
@@ -253,42 +268,3 @@ def _ages(train: Sequences) -> npt.NDArray[np.float64]:
     span = max(int(np.ptp(train.timestamp_us)), 1)
     found: npt.NDArray[np.float64] = (train.timestamp_us.max() - train.timestamp_us) / span
     return found
-
-
-def _met(histories: Sequences, codes: Codes) -> npt.NDArray[np.float32]:
-    """Return how often each candidate was met, events and log seconds since, and its last type [4, histories, n].
-
-    NaN where it was not met, or the log lacks times or types.
-    """
-    n = histories.n_events
-    found = np.full((4, *codes.shape), np.nan, np.float32)
-    found[0] = 0
-    times = np.zeros(0, np.int64) if histories.timestamp_us is None else np.ascontiguousarray(histories.timestamp_us)
-    types = np.zeros(0, np.int64) if histories.event_type is None else histories.event_type.astype(np.int64)
-    if n:
-        _find(found, codes, histories.offsets, np.ascontiguousarray(histories.item), times, types)
-    return found
-
-
-@kernel
-def _find(
-    found: npt.NDArray[np.float32],
-    codes: Codes,
-    offsets: npt.NDArray[np.int64],
-    item: npt.NDArray[np.int32],
-    times: npt.NDArray[np.int64],
-    types: npt.NDArray[np.int64],
-) -> None:
-    for row in range(len(codes)):
-        begin, end = offsets[row], offsets[row + 1]
-        for event in range(end - 1, begin - 1, -1):
-            at = np.searchsorted(codes[row], item[event])  # candidates stand in the order of their codes
-            if at == codes.shape[1] or codes[row, at] != item[event]:
-                continue
-            if found[0, row, at] == 0:
-                found[1, row, at] = end - 1 - event
-                if len(times):
-                    found[2, row, at] = np.log1p(max(times[end - 1] - times[event], 0) / 1e6)
-                if len(types):
-                    found[3, row, at] = types[event]
-            found[0, row, at] += 1
