@@ -31,7 +31,7 @@ def seen(
     item: Int32,
     category: Int32,
     view: int,
-    cutoff_us: int,
+    cutoff_us: Int64,
     seen_by: Int32,
     tally: Int32,
 ) -> Float64:
@@ -44,7 +44,7 @@ def seen(
         item: [events].
         category: Category of each item, [codes known], 0 for none.
         view: The place of views.
-        cutoff_us: The moment.
+        cutoff_us: The moment of each row.
         seen_by: A zero for each item code: who saw it, counted from 1.
         tally: A zero for each category code; zeros again afterwards.
     """
@@ -60,7 +60,7 @@ def seen(
             if seen_by[code] != row + 1:
                 seen_by[code] = row + 1
                 found[2, row] += 1
-                window = window_of(cutoff_us - time_us[i])
+                window = window_of(cutoff_us[row] - time_us[i])
                 found[1, row] += window <= 2
                 found[0, row] += window <= 1
             if code < len(category) and category[code] > 0:
@@ -171,7 +171,7 @@ def worth(
     place: Array,
     item: Int32,
     view: int,
-    cutoff_us: int,
+    cutoff_us: Int64,
     popularity: Array,
     conversion: Array,
     price: Array,
@@ -184,7 +184,7 @@ def worth(
         place: [events].
         item: [events].
         view: The place of views.
-        cutoff_us: The moment.
+        cutoff_us: The moment of each row.
         popularity: Logarithm of each item's share of events, [codes known].
         conversion: Of each item, [codes known].
         price: Usual price of each item, [codes known].
@@ -200,7 +200,7 @@ def worth(
             if place[i] != view or code < FIRST_CODE:
                 continue
             known = code < len(price)
-            recent = cutoff_us - time_us[i] <= 30 * US_PER_DAY
+            recent = cutoff_us[row] - time_us[i] <= 30 * US_PER_DAY
             found[6, row] = popularity[code] if known else least
             found[7, row] = conversion[code] if known else np.nan
             found[8, row] = price[code] if known else np.nan

@@ -68,7 +68,7 @@ ORDERS: Final = (
 
 @kernel
 def ordered(
-    offsets: Int64, first_us: Int64, value: Float64, quantity: Float64, lines: Float64, cutoff_us: int
+    offsets: Int64, first_us: Int64, value: Float64, quantity: Float64, lines: Float64, cutoff_us: Int64
 ) -> Float64:
     """Return ``ORDERS``, [fields, rows]; ``offsets`` cuts the orders into rows."""
     n_rows = len(offsets) - 1
@@ -78,7 +78,7 @@ def ordered(
         mean, squares = 0.0, 0.0
         found[10:, row] = np.nan
         for i in range(begin, end):
-            for span in range(max(window_of(cutoff_us - first_us[i]), 1), 5):
+            for span in range(max(window_of(cutoff_us[row] - first_us[i]), 1), 5):
                 found[span - 1, row] += 1
                 found[span + 3, row] += value[i]
             found[8, row] += quantity[i]

@@ -70,13 +70,13 @@ def days_since_last(past: Past, event_type: str) -> Float64:
 
 
 @kernel
-def _counted(offsets: Int64, time_us: Int64, place: Array, cutoff_us: int, n_places: int) -> tuple[Int32, Int64]:
+def _counted(offsets: Int64, time_us: Int64, place: Array, cutoff_us: Int64, n_places: int) -> tuple[Int32, Int64]:
     """Return the events of each place whose shortest window it is, and the last of each place."""
     n_rows = len(offsets) - 1
     counts = np.zeros((n_places, 5, n_rows), np.int32)
     last = np.full((n_places, n_rows), NEVER, np.int64)
     for row in range(n_rows):
         for i in range(offsets[row], offsets[row + 1]):
-            counts[place[i], window_of(cutoff_us - time_us[i]), row] += 1
+            counts[place[i], window_of(cutoff_us[row] - time_us[i]), row] += 1
             last[place[i], row] = time_us[i]
     return counts, last

@@ -1,6 +1,7 @@
-"""Past: the events strictly before a cutoff, in the plain arrays that the kernels of features walk over.
+"""Past: the events strictly before cutoffs, in the plain arrays that the kernels of features walk over.
 
-It is cut before anything is worked out, so no feature can look ahead by mistake.
+Each row has a cutoff of its own, so one history may stand in several rows, as of several moments. It is cut before
+anything is worked out, so no feature can look ahead by mistake.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _N_TYPE_CODES: Final = 1 << 15
 
 @dataclasses.dataclass(frozen=True)
 class Past:
-    """What was known of some histories.
+    """What was known of some histories, each as of its own moment.
 
     All arrays are read-only and of one type each, because numba compiles a loop anew for every mix.
 
@@ -59,7 +60,7 @@ class Past:
         extra: Those of ``RAW`` that the log has.
         sizes: Number of codes of the extra columns that hold codes.
         types: The known event types that the log has, in the order of ``schema.EVENT_TYPES``.
-        cutoff_us: The moment, UTC microseconds.
+        cutoff_us: The moment of each row, UTC microseconds, int64 [rows].
         facts: What is known of items; None where nobody said.
         category: Category of each item, int32 [codes].
         n_categories: Number of category codes; 0 where no categories are known.
@@ -77,7 +78,7 @@ class Past:
     extra: Mapping[str, Array]
     sizes: Mapping[str, int]
     types: tuple[str, ...]
-    cutoff_us: int
+    cutoff_us: Int64
     facts: ItemFacts | None
     category: npt.NDArray[np.int32]
     n_categories: int
@@ -127,7 +128,7 @@ def once(function: Callable[[Past], Answer]) -> Callable[[Past], Answer]:
 
 def past_of(
     log: Sequences,
-    cutoff_us: int,
+    cutoff_us: int | Int64,
     types: Mapping[str, int],
     *,
     rows: Int64 | None = None,
@@ -135,13 +136,13 @@ def past_of(
     timezone: str = "UTC",
     currency: str = "USD",
 ) -> tuple[Past, Int64]:
-    """Cut histories at a moment.
+    """Cut each history at its moment.
 
     Args:
         log: Whole histories.
-        cutoff_us: UTC microseconds; events at it are left out.
+        cutoff_us: UTC microseconds; events at it are left out. One moment, or one for each of ``rows``.
         types: Names of event types to their codes.
-        rows: Which histories; without it, all with an event before the cutoff.
+        rows: Which histories, the same one as often as wanted; without it, all with an event before the cutoff.
         facts: What is known of items.
         timezone: The shop's zone.
         currency: The shop's currency.
@@ -150,22 +151,15 @@ def past_of(
         The past, and the histories that its rows are.
 
     Raises:
-        InputError: The log has no times or no types, or a row that there is not.
+        InputError: The log has no times or no types; a row that there is not; moments that do not fit the rows.
     """
-    times, kinds = log.timestamp_us, log.event_type
-    if times is None or kinds is None:
-        raise InputError(
-            "features need timestamp_us and event_type, and this log lacks "
-            + " and ".join(n for n in ("timestamp_us", "event_type") if getattr(log, n) is None)
-        )
-    starts = np.asarray(log.offsets, np.int64)[:-1]
-    ends = _first_at(frozen(log.offsets, np.int64), frozen(times, np.int64), int(cutoff_us))
-    chosen = np.flatnonzero(ends > starts) if rows is None else _checked(rows, len(log))
+    offsets = frozen(log.offsets, np.int64)
+    chosen, moments, ends = ends_of(log, cutoff_us, rows)
     held = {name: log.extra[name] for name in RAW if name in log.extra}
-    sizes: dict[str, int] = {name: _size(log, name, int(cutoff_us)) for name in CODED if name in held}
+    sizes = sizes_of(log, cutoff_us)
     cut = dataclasses.replace(log, extra=held)
-    if rows is not None or len(chosen) < len(log) or (ends < np.asarray(log.offsets)[1:]).any():
-        cut = cut.between(starts[chosen], ends[chosen], chosen)
+    if not np.array_equal(ends, offsets[1:]) or not np.array_equal(chosen, np.arange(len(log))):
+        cut = cut.between(offsets[chosen], ends, chosen)
     names = tuple(name for name in EVENT_TYPES if types.get(name, 0) >= FIRST_CODE)
     places = np.full(_N_TYPE_CODES, len(names), np.int8)
     places[[types[name] for name in names]] = np.arange(len(names))
@@ -181,13 +175,42 @@ def past_of(
         extra={name: frozen(cut.extra[name], _DTYPES[name]) for name in held},
         sizes=sizes,
         types=names,
-        cutoff_us=int(cutoff_us),
+        cutoff_us=moments,
         facts=facts,
         category=frozen(category, np.int32),
         n_categories=n_categories,
         n_codes=log.n_codes,
         minor=10 ** MINOR_DIGITS.get(currency, 2),
     ), chosen
+
+
+def ends_of(log: Sequences, cutoff_us: int | Int64, rows: Int64 | None = None) -> tuple[Int64, Int64, Int64]:
+    """Find where the past of histories ends.
+
+    Args:
+        log: Whole histories.
+        cutoff_us: One moment, or one for each of ``rows``.
+        rows: Which histories; without it, all with an event before the cutoff.
+
+    Returns:
+        The histories, their moments, and the position after the last event strictly before the moment; int64 [rows].
+
+    Raises:
+        InputError: See ``past_of``.
+    """
+    if log.timestamp_us is None or log.event_type is None:
+        raise InputError(
+            "features need timestamp_us and event_type, and this log lacks "
+            + " and ".join(n for n in ("timestamp_us", "event_type") if getattr(log, n) is None)
+        )
+    offsets = frozen(log.offsets, np.int64)
+    chosen = np.arange(len(log)) if rows is None else checked_rows(rows, len(log))
+    moments = moments_of(cutoff_us, None if rows is None else len(chosen), len(chosen))
+    ends = _first_at(offsets, frozen(log.timestamp_us, np.int64), frozen(chosen, np.int64), moments)
+    if rows is None:
+        some = ends > offsets[:-1]
+        chosen, moments, ends = chosen[some], frozen(moments[some]), ends[some]
+    return chosen, moments, ends
 
 
 def frozen(column: Array, dtype: type[np.generic] | None = None) -> Array:
@@ -205,7 +228,7 @@ def ratio(over: Array, under: Array) -> Float64:
 
 
 def days_since(past: Past, time_us: Float64) -> Float64:
-    """Return how long before the cutoff moments are, in days; NaN for NaN."""
+    """Return how long before the cutoff of its row each moment is, in days, float64 [rows]; NaN for NaN."""
     days: Float64 = (past.cutoff_us - time_us) / US_PER_DAY
     return days
 
@@ -221,22 +244,55 @@ def window_of(age_us: int) -> int:
 
 
 @kernel
-def _first_at(offsets: Int64, time_us: Int64, moment_us: int) -> Int64:
-    """Return the position of each history's first event at or after a moment, int64 [histories]."""
-    first = np.empty(len(offsets) - 1, np.int64)
-    for row in range(len(first)):
-        low, high = offsets[row], offsets[row + 1]
+def _first_at(offsets: Int64, time_us: Int64, rows: Int64, moment_us: Int64) -> Int64:
+    """Return the position of the first event of each of some histories at or after its moment, int64 [rows]."""
+    first = np.empty(len(rows), np.int64)
+    for place in range(len(rows)):
+        low, high = offsets[rows[place]], offsets[rows[place] + 1]
         while low < high:
             middle = (low + high) // 2
-            if time_us[middle] < moment_us:
+            if time_us[middle] < moment_us[place]:
                 low = middle + 1
             else:
                 high = middle
-        first[row] = low
+        first[place] = low
     return first
 
 
-def _checked(rows: Int64, n_rows: int) -> Int64:
+def moments_of(cutoff_us: int | Int64, n_given: int | None, n_rows: int) -> Int64:
+    """Return the moment of each row, int64 [rows].
+
+    Args:
+        cutoff_us: One moment for all rows, or one for each.
+        n_given: Number of rows that were asked for; None where nobody said which.
+        n_rows: Number of rows that there are.
+
+    Raises:
+        InputError: Moments that are no integers, or not as many as there are rows.
+    """
+    given = np.asarray(cutoff_us)
+    if given.ndim > 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
+        raise InputError(
+            f"cutoff_us of shape {list(given.shape)}, {given.dtype}; give UTC microseconds, an integer or one per row"
+        )
+    if given.ndim and given.shape != (n_given,):
+        asked = "rows that nobody named" if n_given is None else f"{n_given} rows"
+        raise InputError(f"{len(given)} moments in cutoff_us for {asked}; give one moment, or rows and one for each")
+    moments: Int64 = frozen(np.full(n_rows, given, np.int64) if given.ndim == 0 else given, np.int64)
+    return moments
+
+
+def first_of(cutoff_us: int | Int64) -> int:
+    """Return the first of the moments; the last that there can be where there is none."""
+    return int(np.min(cutoff_us, initial=np.iinfo(np.int64).max))
+
+
+def checked_rows(rows: Int64, n_rows: int) -> Int64:
+    """Return numbers of histories as int64 [rows].
+
+    Raises:
+        InputError: They are no integers, or there are no such histories.
+    """
     chosen = np.asarray(rows)
     if chosen.ndim != 1 or (len(chosen) and not np.issubdtype(chosen.dtype, np.integer)):
         raise InputError(f"rows of shape {list(chosen.shape)}, {chosen.dtype}; give the numbers of histories, integers")
@@ -245,11 +301,17 @@ def _checked(rows: Int64, n_rows: int) -> Int64:
     return chosen.astype(np.int64)
 
 
-def _size(log: Sequences, name: str, cutoff_us: int) -> int:
-    """Return the number of codes of a column: what the log says, else one more than the largest before the cutoff."""
-    if name in log.sizes:
-        return log.sizes[name]
-    return int(np.max(log.extra[name], initial=0, where=_is(log.timestamp_us) < cutoff_us)) + 1
+def sizes_of(log: Sequences, cutoff_us: int | Int64) -> dict[str, int]:
+    """Return the number of codes of the columns of codes that the log has.
+
+    It is what the log says, else one more than the largest before the cutoff, or before the latest of several.
+    """
+    sizes = {name: log.sizes[name] for name in CODED if name in log.extra and name in log.sizes}
+    unsaid = [name for name in CODED if name in log.extra and name not in log.sizes]
+    if unsaid:
+        early = _is(log.timestamp_us) < np.max(cutoff_us, initial=np.iinfo(np.int64).min)
+        sizes |= {name: int(np.max(log.extra[name], initial=0, where=early)) + 1 for name in unsaid}
+    return sizes
 
 
 def _categories(facts: ItemFacts | None, log: Sequences) -> tuple[npt.NDArray[np.int32], int]:

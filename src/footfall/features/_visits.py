@@ -80,7 +80,7 @@ def _walked(  # noqa: C901, PLR0915 - one pass is one loop
     passive: Array,
     stage: Array,
     search: int,
-    cutoff_us: int,
+    cutoff_us: Int64,
     sines: Float64,
     cosines: Float64,
 ) -> Float64:
@@ -100,7 +100,7 @@ def _walked(  # noqa: C901, PLR0915 - one pass is one loop
             kind, now = place[i], time_us[i]
             if passive[kind]:
                 continue
-            age = cutoff_us - now
+            age = cutoff_us[row] - now
             recent = age <= 30 * US_PER_DAY
             if events == 0:
                 first = now

@@ -1,5 +1,8 @@
 """Features of users as of a cutoff, from the events strictly before it: the same for a whole log and for one live user.
 
+Each row may have a cutoff of its own, so that one history is asked about at many moments: at each event of a visit, for
+instance, for questions of the running session.
+
 Groups, and what is in them (``names`` of the table tell all):
 
 * ``activity``: events, sessions, active days, how long and how regular visits are.
@@ -20,7 +23,8 @@ of nothing is 0. Events, sessions and active days are what users did: what was s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -30,7 +34,7 @@ from footfall.features._activity import activity, context, context_codes, trends
 from footfall.features._browsing import browsing, items
 from footfall.features._buying import buying
 from footfall.features._interaction import interaction
-from footfall.features._past import CODED, RAW, Columns, Int64, Past, past_of
+from footfall.features._past import CODED, RAW, Columns, Int64, Past, ends_of, first_of, past_of, sizes_of
 from footfall.features.items import ItemFacts
 from footfall.features.table import FeatureTable
 from footfall.histories.columns import FIRST_CODE
@@ -51,10 +55,12 @@ _MAKERS: Final[Mapping[str, Callable[[Past], Columns]]] = {
 }
 GROUPS: Final = tuple(_MAKERS)
 
+_PART_EVENTS: Final = 1 << 21
+
 
 def user_features(
     log: Sequences,
-    cutoff_us: int,
+    cutoff_us: int | Int64,
     types: Mapping[str, int],
     *,
     groups: Collection[str] | None = None,
@@ -63,16 +69,17 @@ def user_features(
     timezone: str = "UTC",
     currency: str = "USD",
 ) -> FeatureTable:
-    """Work out what was known of users at a moment.
+    """Work out what was known of users at a moment, or of each at its own.
 
     Args:
         log: Whole histories, with ``RAW`` among the extra columns (``log_of`` reads them); one user's or everybody's.
-        cutoff_us: The moment, UTC microseconds; events at or after it do not matter.
+        cutoff_us: The moment, UTC microseconds; events at or after it do not matter. Or one moment for each of
+            ``rows``, int64 [rows]; then windows and whatever is "since" end at the row's own.
         types: Names of event types to their codes in ``log.event_type``, as ``event_types`` gives them.
         groups: Which of ``GROUPS``; without it all, ``items`` only if ``facts`` are given.
-        facts: What was known of items, as of the cutoff or earlier.
-        rows: Numbers of histories, int64; those without an event before the cutoff get rows of nothing. Without it, all
-            histories with an event before the cutoff.
+        facts: What was known of items, as of the (first) cutoff or earlier.
+        rows: Numbers of histories, int64, the same one as often as wanted; those without an event before the cutoff get
+            rows of nothing. Without it, all histories with an event before the cutoff.
         timezone: The shop's zone, for days and hours.
         currency: The shop's currency, for its minor unit.
 
@@ -81,8 +88,8 @@ def user_features(
         number of codes that ``log.sizes`` says (what it does not say is taken from the events before the cutoff).
 
     Raises:
-        InputError: An unknown group; ``items`` without facts; facts of a later moment than the cutoff; a log without
-            times or types.
+        InputError: An unknown group; ``items`` without facts; facts of a later moment than a cutoff; a log without
+            times or types; moments that do not fit the rows.
     """
     chosen = GROUPS if groups is None else (groups,) if isinstance(groups, str) else tuple(groups)
     for group in chosen:
@@ -93,12 +100,31 @@ def user_features(
             "the group items needs facts about items; give facts=ItemFacts.of(log, cutoff_us, types), made of "
             "everybody's histories, or leave the group out"
         )
-    if facts is not None and facts.as_of_us > cutoff_us:
+    numbers, moments, ends = ends_of(log, cutoff_us, rows)
+    if facts is not None and facts.as_of_us > (first_us := first_of(cutoff_us)):
         raise InputError(
-            f"facts about items as of {facts.as_of_us} know what came after the cutoff, {cutoff_us}; give facts as of "
+            f"facts about items as of {facts.as_of_us} know what came after the cutoff, {first_us}; give facts as of "
             "the cutoff or earlier"
         )
-    past, numbers = past_of(log, cutoff_us, types, rows=rows, facts=facts, timezone=timezone, currency=currency)
+    sized = dataclasses.replace(log, sizes={**log.sizes, **sizes_of(log, cutoff_us)})
+    tables = []
+    for part in _parts(ends - np.asarray(log.offsets)[numbers]):
+        past, _ = past_of(
+            sized, moments[part], types, rows=numbers[part], facts=facts, timezone=timezone, currency=currency
+        )
+        tables.append(_table(past, numbers[part], chosen))
+    return tables[0] if len(tables) == 1 else FeatureTable.stack(tables)
+
+
+def _parts(lengths: Int64) -> Iterator[slice]:
+    """Cut rows into parts of so many events, one part at least: what is worked out of a part takes bounded memory."""
+    before = np.cumsum(lengths) - lengths
+    bounds = np.flatnonzero(np.diff(before // _PART_EVENTS, prepend=0)).tolist()
+    for begin, end in itertools.pairwise([0, *bounds, len(lengths)]):
+        yield slice(begin, end)
+
+
+def _table(past: Past, numbers: Int64, chosen: Collection[str]) -> FeatureTable:
     columns: Columns = {}
     for group in GROUPS:
         if group in chosen:
