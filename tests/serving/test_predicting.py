@@ -77,6 +77,19 @@ def test_who_buys_is_ahead_of_who_does_not(shop: Shop) -> None:
     assert 0 < min(said.values()) <= max(said.values()) < 1
 
 
+def test_amounts_are_told_with_how_low_and_how_high_they_may_turn_out(shop: Shop) -> None:
+    board = shop.train("value", horizon="7d", lookback="30d", epochs=1, family="linear")
+    assert "Coverage80" in str(board)
+    found = shop.predict("value").to_arrow()
+    assert found.column_names[:5] == ["user_id", "amount", "low", "median", "high"]
+    low, median, high = (np.array(found[name]) for name in ("low", "median", "high"))
+    assert (low <= median).all()
+    assert (median <= high).all()
+    assert high[0] > 0  # the best customer
+    assert not low[-1]  # who only looks
+    assert shop.predict("purchase").to_arrow().column_names == ["user_id", "probability"]
+
+
 def test_some_users_in_the_order_asked_and_the_unknown_told(shop: Shop) -> None:
     found = shop.predict("purchase", ["u005", "nobody", "u002"], reasons=True)
     assert found.to_arrow()["user_id"].to_pylist() == ["u005", "u002"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from footfall.errors import InputError
 from footfall.histories.memory import from_events
 from footfall.histories.store import Histories
 from footfall.predictors._registry import predictors
-from footfall.tasks._base import Given
+from footfall.tasks._base import Given, Trained
 from footfall.tasks._moments import Log, Moments
 from footfall.tasks._prediction import Prediction, likely_leaks
+from footfall.tasks._prediction_result import PredictionBoard
 from footfall.tasks._probable import Calibrated
 from footfall.tasks._reasons import in_words, reasons_of
 from footfall.tasks._registry import made, tasks
@@ -63,6 +65,11 @@ def task(name: str, **asked: Any) -> Prediction:
     return found
 
 
+def board_of(trained: Trained) -> PredictionBoard:
+    assert isinstance(trained.result, PredictionBoard)
+    return trained.result
+
+
 @every
 def test_what_is_planted_is_found(name: str, histories: Histories) -> None:
     board = task(name).evaluate(given(histories), against=("constant", "linear", "boosting", "lifetime"))
@@ -96,12 +103,35 @@ def test_what_is_served_is_kept_and_gives_the_same_answers(name: str, histories:
     trained.model.save(tmp_path)
     again = Calibrated.load(tmp_path)
     np.testing.assert_allclose(again.predict(examples), said, rtol=1e-6)
+    around = again.quantiles(examples)
     if asked.kind == "binary":
         assert 0 <= said.min() <= said.max() <= 1
+        assert around is None
+    else:
+        assert around is not None
+        np.testing.assert_allclose(around, trained.model.quantiles(examples), rtol=1e-6)
+        assert (np.diff(around, axis=1) >= 0).all()
+        assert (np.diff(around[np.argsort(said)], axis=0) >= 0).all()
+        row = next(row for row in board_of(trained).rows if row.champion)
+        assert 0.65 < row.metrics["Coverage80"].mean <= 1
+        assert 0 < row.metrics["Pinball"].mean < row.metrics["MAE"].mean
     why = reasons_of(again, examples)
     assert len(why) == len(examples)
     assert any(why)
     assert all(reason.text for reasons in why for reason in reasons)
+
+
+def test_what_an_older_footfall_kept_knows_no_quantiles(histories: Histories, tmp_path: Path) -> None:
+    asked = task("value")
+    log = Log.of(histories)
+    learn, later = (asked.examples(log, START + day * DAY, 7 * DAY) for day in (49, 56))
+    Calibrated.of(predictors()["linear"]("amount").fit(learn), later).save(tmp_path)  # type: ignore[call-arg]
+    about = json.loads((tmp_path / "calibrated.json").read_text())
+    assert set(about.pop("quantiles")) == {"levels", "centres", "values"}
+    (tmp_path / "calibrated.json").write_text(json.dumps(about))
+    old = Calibrated.load(tmp_path)
+    assert old.quantiles(later) is None
+    assert len(old.predict(later)) == len(later)
 
 
 # --- leakage ----------------------------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ AT_ONCE: Final = 20_000
 """Users whose features are held at once."""
 SAID: Final[Mapping[str, str]] = {"binary": "probability", "amount": "amount"}
 """What the column of answers is called."""
+BANDS: Final = ("low", "median", "high")
+"""What the columns of an amount's quantiles are called, in the order of their levels."""
 REASON: Final = pa.struct([("feature", pa.string()), ("text", pa.string()), ("moved", pa.float32())])
 
 
@@ -42,7 +44,8 @@ class Predictions(Result):
         as_of: The moment of asking, ISO 8601.
         users: Number of users answered for.
         left_out: Ids that the log does not know by then: nothing is foretold of them.
-        table: ``user_id`` and ``probability`` or ``amount``, highest first where everybody is asked; with reasons, a
+        table: ``user_id`` and ``probability`` or ``amount``, highest first where everybody is asked; of amounts also
+            ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them; with reasons, a
             list of what moved each answer most.
     """
 
@@ -142,6 +145,9 @@ class Predicting:
             "user_id": pa.array([names[place] for place in order.tolist()], pa.string()),
             SAID[self.model.kind]: pa.array(said[order], pa.float64()),
         }
+        if self.model.bands is not None:
+            around = self.model.bands.apply(said[order])
+            columns |= {name: pa.array(around[:, at], pa.float64()) for at, name in enumerate(BANDS)}
         if reasons:
             told = [[dataclasses.asdict(reason) for reason in why[place]] for place in order.tolist()]
             columns["reasons"] = pa.array(told, pa.list_(REASON))

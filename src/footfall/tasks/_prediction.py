@@ -216,7 +216,16 @@ class Prediction(Task):
         self, rounds: Sequence[Sequence[Entrant]], bench: Bench, seeds: Sequence[int] | None = None
     ) -> PredictionBoard:
         rows = [
-            judged(self.kind, e.name, e.model.predict(bench.test), bench.test, seed, e.fit_cpu_s, e.model.worth)
+            judged(
+                self.kind,
+                e.name,
+                e.model.predict(bench.test),
+                bench.test,
+                seed,
+                e.fit_cpu_s,
+                e.model.worth,
+                e.model.bands,
+            )
             for seed, found in zip(seeds or (bench.given.seed,), rounds, strict=True)
             for e in found
             if e.model is not None

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from footfall.evaluation.amounts import AmountEvaluation
-from footfall.evaluation.intervals import Interval
+from footfall.evaluation.intervals import Interval, bootstrap
 from footfall.evaluation.probability import ProbabilityEvaluation
+from footfall.evaluation.quantiles import Quantiles, covered, losses
 from footfall.predictors._base import Examples, Float64, Kind
 from footfall.results import Result
 from footfall.schema import US_PER_DAY
@@ -109,7 +110,16 @@ class PredictionBoard(Result):
         return rows
 
 
-def judged(kind: Kind, name: str, said: Float64, test: Examples, seed: int, fit_cpu_s: float, worth: float) -> Row:
+def judged(
+    kind: Kind,
+    name: str,
+    said: Float64,
+    test: Examples,
+    seed: int,
+    fit_cpu_s: float,
+    worth: float,
+    bands: Quantiles | None = None,
+) -> Row:
     """Judge what a family said.
 
     Args:
@@ -120,10 +130,17 @@ def judged(kind: Kind, name: str, said: Float64, test: Examples, seed: int, fit_
         seed: It was fitted with.
         fit_cpu_s: What fitting cost.
         worth: On the calibration slice.
+        bands: Quantiles around what was said: adds ``Coverage80``, the share of outcomes between the lowest and the
+            highest, and ``Pinball``, the mean loss over all of them.
     """
     judge: Any = ProbabilityEvaluation if kind == "binary" else AmountEvaluation
     found = judge.of(test.told, said)
-    return Row(name, {metric: found.interval(metric) for metric in METRICS[kind]}, fit_cpu_s, worth, seed)
+    metrics = {metric: found.interval(metric) for metric in METRICS[kind]}
+    if bands is not None:
+        around = bands.apply(said)
+        metrics["Coverage80"] = bootstrap(covered(test.told, around), seed=0, repeats=300)
+        metrics["Pinball"] = bootstrap(losses(test.told, around, bands.levels), seed=0, repeats=300)
+    return Row(name, metrics, fit_cpu_s, worth, seed)
 
 
 def board(

@@ -14,6 +14,7 @@ from footfall.errors import InputError
 from footfall.evaluation.calibration import chosen
 from footfall.evaluation.calibrators import Calibrator
 from footfall.evaluation.probability import log_loss
+from footfall.evaluation.quantiles import Quantiles
 from footfall.predictors._base import Examples, Float64, Kind, Predictor
 from footfall.predictors._registry import by_name
 
@@ -32,12 +33,15 @@ class Calibrated:
         calibration: JSON-ready: of a chance a calibrator's state, of an amount ``{"scale": factor}``.
         worth: How good it was there, crosswise (one half sets right, the other judges): less the log loss of a chance,
             less Tweedie's deviance of an amount. Higher is better.
+        bands: Quantiles of an amount given what is foretold of it, learnt there too; None of a chance, and of what an
+            older Footfall kept.
     """
 
     predictor: Predictor
     kind: Kind
     calibration: Mapping[str, Any]
     worth: float = float("nan")
+    bands: Quantiles | None = None
 
     @classmethod
     def of(cls, predictor: Predictor, later: Examples, *, seed: int = 0) -> Self:
@@ -54,7 +58,9 @@ class Calibrated:
         crossed = np.empty(len(told))
         for one in (half, ~half):
             crossed[~one] = _apply(kind, _learnt(kind, scores[one], told[one], seed), scores[~one])
-        return cls(predictor, kind, _learnt(kind, scores, told, seed), _worth(kind, told, crossed))
+        learnt = _learnt(kind, scores, told, seed)
+        bands = Quantiles.fit(_apply(kind, learnt, scores), told) if kind == "amount" else None
+        return cls(predictor, kind, learnt, _worth(kind, told, crossed), bands)
 
     def predict(self, examples: Examples) -> Float64:
         """Return a probability, or an expected amount, for each example, float64 [examples].
@@ -63,6 +69,16 @@ class Calibrated:
             examples: With the columns that the predictor was fitted on.
         """
         return _apply(self.kind, self.calibration, self.predictor.predict(examples))
+
+    def quantiles(self, examples: Examples) -> Float64 | None:
+        """Return how low and how high each amount may turn out, float64 [examples, 3]; None where nothing tells.
+
+        The columns are the quantiles .1, .5 and .9: one amount of ten is to lie below the first, one above the last.
+
+        Args:
+            examples: With the columns that the predictor was fitted on.
+        """
+        return None if self.bands is None else self.bands.apply(self.predict(examples))
 
     def save(self, folder: Path) -> None:
         """Write the predictor into a folder of its own, and the calibration as JSON.
@@ -73,6 +89,8 @@ class Calibrated:
         (folder / "predictor").mkdir()
         self.predictor.save(folder / "predictor")
         about = {"predictor": self.predictor.name, "kind": self.kind, "calibration": self.calibration}
+        if self.bands is not None:
+            about["quantiles"] = self.bands.to_dict()
         (folder / _FILE).write_text(json.dumps({"format": 1, **about, "worth": self.worth}) + "\n", "utf-8")
 
     @staticmethod
@@ -97,7 +115,8 @@ class Calibrated:
             given = about["format"]
             raise InputError(f"{folder / _FILE} has format {given!r}; accepted: 1; use the Footfall that wrote it")
         predictor = by_name(about["predictor"]).load(folder / "predictor")
-        return cls(predictor, about["kind"], about["calibration"], about["worth"])
+        bands = Quantiles.from_dict(about["quantiles"]) if "quantiles" in about else None
+        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands)
 
 
 def _learnt(kind: Kind, scores: Float64, told: Float64, seed: int) -> Mapping[str, Any]:
