@@ -23,6 +23,42 @@ Int64 = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
+class About:
+    """What examples ask about besides users: a thing each, e.g. a category, an item, a type of event.
+
+    Attributes:
+        codes: The thing of each example, from 1, int64 [examples].
+        names: What code ``i + 1`` stands for.
+        kinds: Names of the kinds of things.
+        first: The code before the first of each kind, and the number of all, int64 [kinds + 1].
+        of_item: The thing of each item of the vocabulary, per kind, int32 [kinds, n_codes], 0 for none; None where
+            things are not what items are, or are put into.
+    """
+
+    codes: Int64
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    first: Int64
+    of_item: npt.NDArray[np.int32] | None = None
+
+    def kind_of(self, code: int) -> int:
+        """Return the place of a thing's kind.
+
+        Args:
+            code: From 1.
+        """
+        return int(np.searchsorted(self.first, code, side="left")) - 1
+
+    def take(self, places: Int64) -> About:
+        """Return the things of some of the examples.
+
+        Args:
+            places: Which, int64.
+        """
+        return dataclasses.replace(self, codes=self.codes[places])
+
+
+@dataclasses.dataclass(frozen=True)
 class Examples:
     """Users at moments: what was known of each strictly before, and what came of it where that is told.
 
@@ -32,7 +68,8 @@ class Examples:
         rows: Which history of the log each is, int64 [examples].
         cutoff_us: Its moment, UTC microseconds, int64 [examples].
         horizon_us: How far ahead is asked, microseconds.
-        labels: What came of it, float64 [examples]; None where nobody tells.
+        labels: What came of it, float64 [examples], NaN of what could not come; None where nobody tells.
+        about: Which thing each asks about; None where a question is about users alone.
     """
 
     table: FeatureTable
@@ -41,10 +78,11 @@ class Examples:
     cutoff_us: Int64
     horizon_us: int
     labels: Float64 | None = None
+    about: About | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
-        parts = (self.table, self.rows, self.cutoff_us, self.labels)
+        parts = (self.table, self.rows, self.cutoff_us, self.labels, None if self.about is None else self.about.codes)
         lengths = {len(part) for part in parts if part is not None}
         if len(lengths) > 1:
             raise InputError(f"examples have parts of {sorted(lengths)} rows; all must have the same")
@@ -87,7 +125,13 @@ class Examples:
             rows=self.rows[places],
             cutoff_us=self.cutoff_us[places],
             labels=None if self.labels is None else self.labels[places],
+            about=None if self.about is None else self.about.take(places),
         )
+
+    def known(self) -> Examples:
+        """Return the examples of which it is told what came: those that can be learnt from."""
+        some = np.isfinite(self.told)
+        return self if some.all() else self.take(np.flatnonzero(some))
 
     @staticmethod
     def stack(parts: Sequence[Examples]) -> Examples:
@@ -98,12 +142,14 @@ class Examples:
         """
         first = parts[0]
         told = [part.labels for part in parts if part.labels is not None]
+        about = [part.about for part in parts if part.about is not None]
         return dataclasses.replace(
             first,
             table=FeatureTable.stack([part.table for part in parts]),
             rows=np.concatenate([part.rows for part in parts]),
             cutoff_us=np.concatenate([part.cutoff_us for part in parts]),
             labels=np.concatenate(told) if len(told) == len(parts) else None,
+            about=dataclasses.replace(about[-1], codes=np.concatenate([a.codes for a in about])) if about else None,
         )
 
 

@@ -6,17 +6,30 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+import scipy.special
 
 from footfall.errors import InputError
 from footfall.features.table import FeatureTable
-from footfall.predictors._base import Examples, Float64, Kind, Predictor
+from footfall.histories.sequences import Sequences
+from footfall.predictors._base import About, Examples, Float64, Int64, Kind, Predictor
 from footfall.predictors._estimators import read_about
 from footfall.predictors.boosting import Boosting
 from footfall.predictors.linear import Linear
 from footfall.recommenders.behaviour import Behaviour
 
-PREFIX = "h"
+Float32 = npt.NDArray[np.float32]
+
+PREFIX: Final = "h"
+LIKING: Final = "liking"
+"""The column of what the behaviour model says of the thing that is asked about."""
+SCORED: Final = 256
+"""Histories whose items are scored at once."""
+LEAST: Final = 1e-9
 
 
 class BehaviourVector(Predictor):
@@ -52,10 +65,16 @@ class BehaviourVector(Predictor):
         """
         if self.backbone is None:
             raise InputError(f"predictor {self.name!r} has no behaviour model to ask; set backbone before fit()")
-        states = self.backbone.states(examples.histories)
-        table = FeatureTable(
-            tuple(f"{PREFIX}{place}" for place in range(states.shape[1])), states, examples.table.rows, {}
+        # A history that stands in many rows, once for each thing that is asked about, is read once.
+        _, first, place = np.unique(
+            np.stack([examples.rows, examples.cutoff_us]), axis=1, return_index=True, return_inverse=True
         )
+        histories = examples.histories.take(first)
+        states = self.backbone.states(histories)[place]
+        table = FeatureTable(tuple(f"{PREFIX}{at}" for at in range(states.shape[1])), states, examples.table.rows, {})
+        if examples.about is not None and examples.about.of_item is not None:
+            liking = likings(self.backbone, histories, examples.about, place)
+            table = FeatureTable((LIKING,), liking[:, None], examples.table.rows, {}).joined(table)
         if self.with_features:
             table = examples.table.joined(table, "")
         return _with_table(examples, table)
@@ -113,6 +132,33 @@ class BehaviourBoosting(BehaviourVector):
 
     def _new_head(self) -> Predictor:
         return Boosting(self.kind)
+
+
+def likings(backbone: Behaviour, histories: Sequences, about: About, place: Int64) -> Float32:
+    """Return the logarithm of the share that the model gives to each thing's items, float32 [examples].
+
+    Args:
+        backbone: Fitted.
+        histories: Each once.
+        about: Which thing each example asks about.
+        place: Which history each example has.
+    """
+    assert about.of_item is not None  # noqa: S101 - the caller has looked
+    found = np.empty(len(place), np.float32)
+    order = np.argsort(place, kind="stable")
+    begins = np.searchsorted(place[order], np.arange(len(histories) + 1))
+    # No item stands under two things of one kind, so the kinds' parts can be added.
+    n_items, n_things = about.of_item.shape[1], int(about.first[-1]) + 1
+    codes = about.of_item.ravel()
+    some = np.flatnonzero(codes)
+    parts = (np.ones(len(some)), (some % n_items, codes[some]))
+    of_things = scipy.sparse.coo_array(parts, shape=(n_items, n_things)).tocsr()
+    for begin in range(0, len(histories), SCORED):
+        end = min(begin + SCORED, len(histories))
+        share = scipy.special.softmax(backbone.scores(histories.take(np.arange(begin, end))), axis=1)
+        at = order[begins[begin] : begins[end]]
+        found[at] = np.log((share @ of_things)[place[at] - begin, about.codes[at]] + LEAST)
+    return found
 
 
 def _with_table(examples: Examples, table: FeatureTable) -> Examples:

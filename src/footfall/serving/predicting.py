@@ -14,6 +14,7 @@ import pyarrow as pa
 from footfall.errors import InputError
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.store import Histories
+from footfall.predictors._base import Examples, Int64
 from footfall.results import Result
 from footfall.serving.bundles import Bundle
 from footfall.serving.people import ids_of, rows_of
@@ -24,8 +25,6 @@ from footfall.tasks._probable import Calibrated
 from footfall.tasks._reasons import Reason, reasons_of
 from footfall.tasks._registry import by_name
 
-AT_ONCE: Final = 20_000
-"""Users whose features are held at once."""
 SAID: Final[Mapping[str, str]] = {"binary": "probability", "amount": "amount"}
 """What the column of answers is called."""
 BANDS: Final = ("low", "median", "high")
@@ -131,19 +130,20 @@ class Predicting:
         """
         left_out: tuple[str, ...] = ()
         if users is None:
-            rows, ids = self.task.asked(self.log, self.now_us), ids_of(self.histories)
-            names = [ids[row] for row in rows.tolist()]
+            rows = self.task.asked(self.log, self.now_us)
         else:
             found = rows_of(self.histories, users)
             known = (found >= 0) & (self.log.raw.lengths[np.maximum(found, 0)] > 0)
             left_out = tuple(user for user, is_known in zip(users, known.tolist(), strict=True) if not is_known)
             rows = found[known]
-            names = [user for user, is_known in zip(users, known.tolist(), strict=True) if is_known]
-        said, why = self._answers(rows, reasons=reasons)
+        answers = self._answers(rows, reasons=reasons)
+        said, why, ids = answers.said, answers.why, ids_of(self.histories)
         order = np.argsort(-said, kind="stable") if users is None else np.arange(len(said))
         columns: dict[str, Any] = {
-            "user_id": pa.array([names[place] for place in order.tolist()], pa.string()),
+            "user_id": pa.array([ids[row] for row in answers.rows[order].tolist()], pa.string()),
+            **{name: pa.array([each[at] for at in order.tolist()], pa.string()) for name, each in answers.about.items()},
             SAID[self.model.kind]: pa.array(said[order], pa.float64()),
+            **{name: pa.array(each[order], pa.float64(), from_pandas=True) for name, each in answers.more.items()},
         }
         if self.model.bands is not None:
             around = self.model.bands.apply(said[order])
@@ -154,19 +154,67 @@ class Predicting:
         moment = dt.datetime.fromtimestamp(self.now_us / 1e6, dt.UTC).isoformat(timespec="seconds")
         about = self.bundle.about
         return Predictions(
-            about["question_text"], about["served"], self.bundle.version, moment, len(rows), left_out, pa.table(columns)
+            about["question_text"], about["served"], self.bundle.version, moment, answers.users, left_out, pa.table(columns)
         )
 
-    def _answers(
-        self, rows: npt.NDArray[np.int64], *, reasons: bool
-    ) -> tuple[npt.NDArray[np.float64], list[tuple[Reason, ...]]]:
-        said, why = [np.zeros(0)], []
+    def _answers(self, rows: Int64, *, reasons: bool) -> _Answers:
+        parts: list[_Answers] = []
         horizon = int(self.bundle.about["horizon_us"])
-        for begin in range(0, len(rows), AT_ONCE):
-            examples = self.log.at(rows[begin : begin + AT_ONCE], self.now_us, horizon)
-            said.append(self.model.predict(examples))
-            why += reasons_of(self.model, examples) if reasons else []
-        return np.concatenate(said), why
+        for begin in range(0, max(len(rows), 1), self.task.at_once):
+            some = rows[begin : begin + self.task.at_once]
+            examples = self.task.now(self.log, self.now_us, horizon, some)
+            parts.append(self._part(examples, reasons=reasons))
+        return _Answers.joined(parts)
+
+    def _part(self, examples: Examples, *, reasons: bool) -> _Answers:
+        answered = self.task.answered(self.model.predict(examples), examples)
+        shown = examples if len(answered.places) == len(examples) else examples.take(answered.places)
+        about: dict[str, list[str | None]] = {}
+        if shown.about is not None:
+            about = {"kind": [], "thing": []}
+            items = self.bundle.vocabularies.ids["item"]
+            for code in shown.about.codes.tolist():
+                kind = shown.about.kinds[shown.about.kind_of(code)]
+                about["kind"].append(kind)
+                about["thing"].append(items[code - FIRST_CODE] if kind == "item" else shown.about.names[code - 1])
+        why = reasons_of(self.model, shown) if reasons else []
+        return _Answers(shown.rows, answered.said, dict(answered.more), about, why)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answers:
+    """What is foretold, a row an answer.
+
+    Attributes:
+        rows: Whose history, int64 [answers].
+        said: float64 [answers].
+        more: Further columns of numbers.
+        about: Further columns of names.
+        why: Reasons; nothing where nobody asked for them.
+    """
+
+    rows: Int64
+    said: npt.NDArray[np.float64]
+    more: dict[str, npt.NDArray[np.float64]]
+    about: dict[str, list[str | None]]
+    why: list[tuple[Reason, ...]]
+
+    @property
+    def users(self) -> int:
+        """Number of users."""
+        return len(np.unique(self.rows))
+
+    @staticmethod
+    def joined(parts: Sequence[_Answers]) -> _Answers:
+        """Return one after another."""
+        first = parts[0]
+        return _Answers(
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.said for part in parts]),
+            {name: np.concatenate([part.more[name] for part in parts]) for name in first.more},
+            {name: [each for part in parts for each in part.about[name]] for name in first.about},
+            [each for part in parts for each in part.why],
+        )
 
 
 def _fields(task: type[Any]) -> list[str]:

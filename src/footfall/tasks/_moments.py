@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Collection, Mapping
 from typing import Final, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from footfall.histories.sequences import Sequences
 from footfall.histories.store import Histories
 from footfall.predictors._base import Examples, Float64, Int64
 from footfall.schema import PASSIVE_EVENT_TYPES, US_PER_DAY
+from footfall.tasks._visits import Visits
 
 MOST_CUTOFFS: Final = 4
 """Cutoffs that are learnt from: more teach more seasons and cost as much each."""
@@ -83,6 +85,11 @@ class Log:
         found: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.isin(self.raw.event_type, np.array(codes, np.int64))
         return found
 
+    @functools.cached_property
+    def visits(self) -> Visits:
+        """What users did, cut into visits."""
+        return Visits.of(self.raw.rows, self.times, ~self.events_of(*PASSIVE_EVENT_TYPES))
+
     def active(self, begin_us: int, end_us: int, *names: str) -> Int64:
         """Return the histories with an event in [begin, end), of some types where they are named, int64 [histories].
 
@@ -97,20 +104,40 @@ class Log:
         inside &= self.events_of(*names) if names else ~self.events_of(*PASSIVE_EVENT_TYPES)
         return np.unique(self.raw.rows[inside])
 
-    def at(self, rows: Int64, cutoff_us: int, horizon_us: int, labels: Float64 | None = None) -> Examples:
-        """Return examples of some histories at one moment.
+    def at(
+        self,
+        rows: Int64,
+        cutoff_us: int | Int64,
+        horizon_us: int,
+        labels: Float64 | None = None,
+        *,
+        known_us: int | None = None,
+        groups: Collection[str] | None = None,
+    ) -> Examples:
+        """Return examples of some histories, at one moment or each at its own.
 
         Args:
-            rows: Which histories.
-            cutoff_us: The moment.
+            rows: Which histories, the same one as often as wanted.
+            cutoff_us: The moment, or one for each of ``rows``.
             horizon_us: How far ahead is asked.
             labels: What came of it.
+            known_us: Items are known as of this moment, at most the first cutoff; as of that without it.
+            groups: Of features; all of them without it.
         """
-        facts = ItemFacts.of(self.raw, cutoff_us, self.types)
+        moments = np.full(len(rows), cutoff_us, np.int64)
+        first = int(moments.min(initial=self.ends_us))
+        facts = ItemFacts.of(self.raw, first if known_us is None else min(first, known_us), self.types)
         table = user_features(
-            self.raw, cutoff_us, self.types, facts=facts, rows=rows, timezone=self.timezone, currency=self.currency
+            self.raw,
+            moments,
+            self.types,
+            groups=groups,
+            facts=facts,
+            rows=rows,
+            timezone=self.timezone,
+            currency=self.currency,
         )
-        return Examples(table, self.coded, rows, np.full(len(rows), cutoff_us), horizon_us, labels)
+        return Examples(table, self.coded, rows, moments, horizon_us, labels)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import abc
 import dataclasses
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from footfall.predictors._base import Examples, Float64, Int64, Kind
 from footfall.predictors._registry import by_name, predictors
 from footfall.recommenders.behaviour import Behaviour
 from footfall.schema import US_PER_DAY, US_PER_S
+from footfall.tasks._answered import Answered
 from footfall.tasks._base import Given, Task, Trained
 from footfall.tasks._contest import epochs_for
 from footfall.tasks._moments import Log, Moments
@@ -106,6 +107,11 @@ class Prediction(Task):
     kind: ClassVar[Kind]
     """Whether a chance or an amount is foretold."""
 
+    per_horizon: ClassVar[bool] = True
+    """Whether the question is about a horizon; else it is about the running visit."""
+    at_once: ClassVar[int] = 20_000
+    """Users whose features are held at once."""
+
     lookback: str = "90d"
     family: str | None = None
 
@@ -152,6 +158,35 @@ class Prediction(Task):
         """
         rows = self.asked(log, cutoff_us)
         return log.at(rows, cutoff_us, horizon_us, self.outcome(log, rows, cutoff_us, horizon_us))
+
+    def now(self, log: Log, now_us: int, horizon_us: int, rows: Int64 | None = None) -> Examples:
+        """Return who is asked now.
+
+        Args:
+            log: All events; those from now on are of no account.
+            now_us: UTC microseconds.
+            horizon_us: How far ahead is asked.
+            rows: These users; everybody that the question is about without it.
+        """
+        return log.at(self.asked(log, now_us) if rows is None else rows, now_us, horizon_us)
+
+    def answered(self, said: Float64, examples: Examples) -> Answered:
+        """Return the answers that follow from what a family said; here the same, one an example.
+
+        Args:
+            said: Calibrated, float64 [examples].
+            examples: Of what.
+        """
+        return Answered(said, examples.labels, np.arange(len(examples)))
+
+    def besides(self, answered: Answered, examples: Examples) -> Mapping[str, tuple[Float64, Int64]]:  # noqa: ARG002
+        """Return what else judges answers: name to a value of each case, and whose it is; here nothing.
+
+        Args:
+            answered: What was answered, with what came of it.
+            examples: Of what.
+        """
+        return {}
 
     def train(self, given: Given) -> Trained:
         """Let families learn, calibrate each, and serve what is best on a later horizon, learnt anew up to it.
@@ -217,7 +252,7 @@ class Prediction(Task):
     ) -> PredictionBoard:
         rows = [
             judged(
-                self.kind,
+                self,
                 e.name,
                 e.model.predict(bench.test),
                 bench.test,
@@ -232,7 +267,7 @@ class Prediction(Task):
         ]
         if not rows:
             raise InputError("no family could learn: " + "; ".join(f"{e.name}: {e.why_not}" for e in rounds[-1]))
-        leaks = likely_leaks(bench.learn) if self.kind == "binary" else []
+        leaks = likely_leaks(bench.learn.known()) if self.kind == "binary" else []
         return board(self, rows, rounds[-1], bench.moments, bench.test, leaks)
 
     def _known(self, against: Sequence[str]) -> tuple[str, ...]:
@@ -245,7 +280,7 @@ class Prediction(Task):
         return tuple(dict.fromkeys(found))
 
     def _enough(self, examples: Examples, what: str) -> None:
-        told = examples.told
+        told = examples.known().told
         if len(told) < LEAST_EXAMPLES:
             raise InputError(
                 f"only {len(told)} users are there to {what}, and at least {LEAST_EXAMPLES} are needed; give a longer "
@@ -274,8 +309,8 @@ class Prediction(Task):
         predictor: Any = by_name(name)(self.kind)  # type: ignore[call-arg]  # every family takes what it foretells
         if predictor.wants_backbone:
             predictor.backbone = bench.backbone
-        predictor.fit(learn, seed=bench.given.seed)
-        return Calibrated.of(predictor, later, seed=bench.given.seed)
+        predictor.fit(learn.known(), seed=bench.given.seed)
+        return Calibrated.of(predictor, later.known(), seed=bench.given.seed)
 
 
 def likely_leaks(examples: Examples) -> list[str]:

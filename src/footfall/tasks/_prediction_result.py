@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from footfall.evaluation.amounts import AmountEvaluation
-from footfall.evaluation.intervals import Interval, bootstrap
+from footfall.evaluation.intervals import Interval, bootstrap, mean_by
 from footfall.evaluation.probability import ProbabilityEvaluation
 from footfall.evaluation.quantiles import Quantiles, covered, losses
 from footfall.predictors._base import Examples, Float64, Kind
@@ -111,7 +111,7 @@ class PredictionBoard(Result):
 
 
 def judged(
-    kind: Kind,
+    task: Prediction,
     name: str,
     said: Float64,
     test: Examples,
@@ -123,7 +123,7 @@ def judged(
     """Judge what a family said.
 
     Args:
-        kind: Whether a chance or an amount was foretold.
+        task: What was asked.
         name: Of the family.
         said: Probabilities or amounts, float64 [examples].
         test: Who was asked, and what came of it.
@@ -133,9 +133,13 @@ def judged(
         bands: Quantiles around what was said: adds ``Coverage80``, the share of outcomes between the lowest and the
             highest, and ``Pinball``, the mean loss over all of them.
     """
-    judge: Any = ProbabilityEvaluation if kind == "binary" else AmountEvaluation
-    found = judge.of(test.told, said)
-    metrics = {metric: found.interval(metric) for metric in METRICS[kind]}
+    judge: Any = ProbabilityEvaluation if task.kind == "binary" else AmountEvaluation
+    answered = task.answered(said, test)
+    assert answered.told is not None  # noqa: S101 - the test is told
+    found = judge.of(answered.told, answered.said, test.rows[answered.places])
+    metrics = {metric: found.interval(metric) for metric in METRICS[task.kind]}
+    for metric, (values, users) in task.besides(answered, test).items():
+        metrics[metric] = bootstrap(mean_by(values, users), seed=0, repeats=300)
     if bands is not None:
         around = bands.apply(said)
         metrics["Coverage80"] = bootstrap(covered(test.told, around), seed=0, repeats=300)
@@ -169,11 +173,13 @@ def board(
     ordered = sorted(rows, key=lambda row: -_known(row.metrics[metric].mean))
     cutoff = dt.datetime.fromtimestamp(moments.judge_us / 1e6, dt.UTC).isoformat(timespec="seconds")
     days = moments.horizon_us / US_PER_DAY
+    told = task.answered(np.zeros(len(test)), test).told
+    rate = float("nan") if told is None or not len(told) else float(told.mean())
     return PredictionBoard(
-        question=f"{task.title} of {days:.3g} days",
+        question=f"{task.title} of {days:.3g} days" if task.per_horizon else task.title,
         metric=metric,
-        users=len(test),
-        rate=float(test.told.mean()) if len(test) else float("nan"),
+        users=len(np.unique(test.rows)),
+        rate=rate,
         cutoff=cutoff,
         champion=champion,
         learnt_from=len(moments.learn_us),

@@ -1,0 +1,122 @@
+"""Things that a question asks about besides users: items, categories, brands, price bands, types of event."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from footfall.features.items import ItemFacts
+from footfall.features.pairs import pair_features
+from footfall.features.table import FeatureTable
+from footfall.features.things import Kind, things_of, things_of_items
+from footfall.predictors._base import Int64
+from footfall.tasks._moments import Log
+
+Int32 = npt.NDArray[np.int32]
+
+THING: Final = "thing"
+KIND: Final = "kind"
+MOST_CODES: Final = 1000
+"""Things that are told apart by a column of codes; of more, each is known by what is counted of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Things:
+    """The things of a log, in one row of codes; 0 is none.
+
+    Attributes:
+        kinds: Names of their kinds, e.g. ``category`` and ``brand``.
+        names: What code ``i + 1`` stands for.
+        first: The code before the first of each kind, and the number of all, int64 [kinds + 1].
+        of_event: The thing of each event, per kind, int32 [kinds, events].
+        of_item: The thing of each item, per kind, int32 [kinds, n_codes]; None where things are no items' own.
+    """
+
+    kinds: tuple[str, ...]
+    names: tuple[str, ...]
+    first: Int64
+    of_event: Int32
+    of_item: Int32 | None
+
+    @classmethod
+    def of(cls, log: Log, kinds: Sequence[Kind], as_of_us: int, more: Sequence[str] = ()) -> Things:
+        """Code the things of a log.
+
+        Args:
+            log: Whose.
+            kinds: ``item``, ``category``, ``brand``, ``price_band``, ``event_type``.
+            as_of_us: What prices are cut into bands by is of before this moment.
+            more: Names of things that no event is about; they come last.
+        """
+        facts = ItemFacts.of(log.raw, as_of_us, log.types)
+        names: list[str] = []
+        first, events, items = [0], [], []
+        for kind in kinds:
+            if kind == "event_type":
+                of_event, named = things_of(log.raw, kind, types=log.types)
+            else:
+                of_item, named = things_of_items(log.raw, kind, facts=facts)
+                of_event = of_item[log.raw.item]
+                items.append(np.where(of_item > 0, of_item + first[-1], 0))
+            events.append(np.where(of_event > 0, of_event + first[-1], 0))
+            names += named[1:]
+            first.append(len(names))
+        first[-1] += len(more)
+        return cls(
+            tuple(kinds),
+            (*names, *more),
+            np.array(first),
+            np.array(events, np.int32).reshape(len(kinds), -1),
+            np.array(items, np.int32) if len(items) == len(kinds) else None,
+        )
+
+    def __len__(self) -> int:
+        """Number of codes, the 0 included."""
+        return len(self.names) + 1
+
+    def kind_of(self, codes: Int64) -> Int64:
+        """Return the place of each thing's kind, int64 [things].
+
+        Args:
+            codes: int64 [things], from 1.
+        """
+        return np.searchsorted(self.first, codes, side="left").astype(np.int64) - 1
+
+    def features(self, log: Log, rows: Int64, codes: Int64, moments: Int64) -> FeatureTable:
+        """Return what was known of users and things, a row a pair.
+
+        Args:
+            log: Whose things these are.
+            rows: Histories, int64 [pairs].
+            codes: Things, int64 [pairs].
+            moments: UTC microseconds, int64 [pairs]; nothing at or after one counts.
+        """
+        kind = self.kind_of(codes)
+        table: FeatureTable | None = None
+        values = np.zeros((0, 0), np.float32)
+        for place in range(len(self.kinds)):
+            some = np.flatnonzero(kind == place)
+            found = pair_features(
+                log.raw,
+                rows[some],
+                codes[some],
+                moments[some],
+                self.of_event[place],
+                log.types,
+                timezone=log.timezone,
+                currency=log.currency,
+            )
+            if table is None:
+                table, values = found, np.full((len(codes), len(found.names)), np.nan, np.float32)
+            values[some] = found.values
+        assert table is not None  # noqa: S101 - a question has a kind of things at least
+        whole = FeatureTable(table.names, values, rows, table.categories)
+        whole = whole.only([name for name in whole.names if name != THING])
+        names, columns, categories = [KIND], [kind + 1.0], {KIND: len(self.kinds) + 1}
+        if len(self) <= MOST_CODES:
+            names, columns, categories = [*names, THING], [*columns, codes.astype(float)], {**categories, THING: len(self)}
+        return FeatureTable(tuple(names), np.column_stack(columns).astype(np.float32), rows, categories).joined(whole)
