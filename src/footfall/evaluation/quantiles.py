@@ -66,7 +66,9 @@ class Quantiles:
         ends = np.append(starts[1:], len(f))
         ascending, sorted_came = f[order], a[order]
         # Rounding of a mean must not take it out of its bin.
-        centres = [float(np.clip(ascending[i:j].mean(), ascending[i], ascending[j - 1])) for i, j in _pairs(starts, ends)]
+        centres = [
+            float(np.clip(ascending[i:j].mean(), ascending[i], ascending[j - 1])) for i, j in _pairs(starts, ends)
+        ]
         values = _max_min(sorted_came, starts, ends, tuple(asked.tolist()))
         return cls(tuple(asked.tolist()), np.array(centres), values)
 
@@ -109,7 +111,12 @@ class Quantiles:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"quantiles cannot be read ({error}); give what to_dict gave") from None
         fit = centres.ndim == 1 and len(centres) > 0 and values.shape == (len(levels), len(centres)) and len(levels) > 0
-        if not fit or (np.diff(centres) <= 0).any() or (np.diff(values, axis=0) < 0).any() or (np.diff(values) < 0).any():
+        if (
+            not fit
+            or (np.diff(centres) <= 0).any()
+            or (np.diff(values, axis=0) < 0).any()
+            or (np.diff(values) < 0).any()
+        ):
             raise InputError("quantiles cannot be read (curves must ascend and never cross); give what to_dict gave")
         return cls(levels, centres, values)
 

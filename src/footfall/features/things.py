@@ -63,13 +63,27 @@ def things_of(
     Raises:
         InputError: An unknown kind; price bands without facts; types of events of a log without them.
     """
-    if kind not in KINDS:
-        raise InputError(unknown_name("kind of things", str(kind), KINDS))
     if kind == "event_type":
         return _event_types(log, types)
-    of_item, names = _BY_ITEM[kind](log, facts)
+    of_item, names = things_of_items(log, kind, facts=facts)
     known = log.item < len(of_item)
     return Things(np.where(known, of_item[np.where(known, log.item, 0)], 0).astype(np.int32), names)
+
+
+def things_of_items(log: Sequences, kind: Kind, *, facts: ItemFacts | None = None) -> tuple[Int32, tuple[str, ...]]:
+    """Return the thing of one kind that each item is, or is put into, int32 [codes], and the names of all codes.
+
+    Args:
+        log: Histories; categories and brands are those of its content.
+        kind: Any but ``event_type``.
+        facts: As in ``things_of``.
+
+    Raises:
+        InputError: An unknown kind; price bands without facts.
+    """
+    if kind not in _BY_ITEM:
+        raise InputError(unknown_name("kind of things", str(kind), KINDS))
+    return _BY_ITEM[kind](log, facts)
 
 
 def _event_types(log: Sequences, types: Mapping[str, int] | None) -> Things:

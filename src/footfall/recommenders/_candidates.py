@@ -110,9 +110,7 @@ def _plain(item: Int32) -> Int32:
 
 
 @kernel
-def _find(
-    found: Float32, codes: Codes, offsets: Int64, item: Int32, times: Int64, types: Int64, orders: Int64
-) -> None:
+def _find(found: Float32, codes: Codes, offsets: Int64, item: Int32, times: Int64, types: Int64, orders: Int64) -> None:
     width = codes.shape[1]
     order, newest, oldest = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int64)
     for row in range(len(codes)):

@@ -141,7 +141,9 @@ class Predicting:
         order = np.argsort(-said, kind="stable") if users is None else np.arange(len(said))
         columns: dict[str, Any] = {
             "user_id": pa.array([ids[row] for row in answers.rows[order].tolist()], pa.string()),
-            **{name: pa.array([each[at] for at in order.tolist()], pa.string()) for name, each in answers.about.items()},
+            **{
+                name: pa.array([each[at] for at in order.tolist()], pa.string()) for name, each in answers.about.items()
+            },
             SAID[self.model.kind]: pa.array(said[order], pa.float64()),
             **{name: pa.array(each[order], pa.float64(), from_pandas=True) for name, each in answers.more.items()},
         }
@@ -154,7 +156,13 @@ class Predicting:
         moment = dt.datetime.fromtimestamp(self.now_us / 1e6, dt.UTC).isoformat(timespec="seconds")
         about = self.bundle.about
         return Predictions(
-            about["question_text"], about["served"], self.bundle.version, moment, answers.users, left_out, pa.table(columns)
+            about["question_text"],
+            about["served"],
+            self.bundle.version,
+            moment,
+            answers.users,
+            left_out,
+            pa.table(columns),
         )
 
     def _answers(self, rows: Int64, *, reasons: bool) -> _Answers:

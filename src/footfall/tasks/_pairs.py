@@ -14,6 +14,8 @@ from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
 from footfall.tasks._things import Things
 
+PREFIX: Final = "its_"
+"""Before the names of what is known of a user and a thing."""
 GROUPS: Final = ("activity", "buying", "trends")
 """Features of the user beside those of the pair."""
 MOST: Final = 30_000
@@ -69,7 +71,7 @@ class PairPrediction(Prediction):
         """Return for how many of a user's things it came true, float64 [users]; ``examples`` tells of each."""
         found = self.now(log, cutoff_us, horizon_us, rows)
         told = self.came(log, self.things(log, cutoff_us), found, horizon_us)
-        return np.bincount(found.rows, np.nan_to_num(told), len(log.raw))[rows]
+        return np.bincount(found.rows, np.nan_to_num(told), len(log.raw))[rows].astype(np.float64)
 
     def examples(self, log: Log, cutoff_us: int, horizon_us: int) -> Examples:
         """Return users and things as of a cutoff, with what came of them."""
@@ -96,12 +98,11 @@ class PairPrediction(Prediction):
         few = np.sort(order[np.cumsum(counts[order]) <= max(MOST, counts.max(initial=0))])
         return rows[few], moments[few]
 
-    def _made(
-        self, log: Log, things: Things, asked: tuple[Int64, Int64], known_us: int, horizon_us: int
-    ) -> Examples:
+    def _made(self, log: Log, things: Things, asked: tuple[Int64, Int64], known_us: int, horizon_us: int) -> Examples:
         rows, moments = asked
         places, codes = self.pairs(log, things, rows, moments)
         users = log.at(rows, moments, horizon_us, known_us=known_us, groups=GROUPS)
-        table = self.extended(users.table.take(places).joined(things.features(log, rows[places], codes, moments[places])))
+        known = things.features(log, rows[places], codes, moments[places])
+        table = self.extended(users.table.take(places).joined(known, PREFIX))
         about = About(codes, things.names, things.kinds, things.first, things.of_item)
         return Examples(table, log.coded, rows[places], moments[places], horizon_us, about=about)

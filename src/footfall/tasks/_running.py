@@ -6,13 +6,18 @@ import abc
 import dataclasses
 from typing import Final
 
+import numpy as np
+
+from footfall.features.table import FeatureTable
 from footfall.predictors._base import Examples, Float64, Int64
+from footfall.schema import PASSIVE_EVENT_TYPES, US_PER_S
 from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
 from footfall.tasks._visits import Visits, some
 
 MOST: Final = 20_000
 """Moments of one horizon that are asked at; drawn where there are more."""
+LAST: Final = "last_event_type"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,25 +60,42 @@ class RunningPrediction(Prediction):
         """Return moments of the horizon, with what came of them."""
         visits = log.visits
         places = some(self.moments(visits, cutoff_us, horizon_us), MOST, 0)
-        moments = visits.time_us[places] + 1
-        return self.made(log, visits.row[places], moments, horizon_us, self.came(log, visits, places), cutoff_us)
+        return self._made(log, places, horizon_us, self.came(log, visits, places), cutoff_us)
 
     def now(self, log: Log, now_us: int, horizon_us: int, rows: Int64 | None = None) -> Examples:
         """Return those whose visit may still go on, or those named; each right after the last event."""
         places = log.visits.latest(now_us, self.asked(log, now_us) if rows is None else rows)
-        return self.made(log, log.visits.row[places], log.visits.time_us[places] + 1, horizon_us, None, now_us)
+        return self._made(log, places, horizon_us, None, now_us)
 
-    def made(
-        self, log: Log, rows: Int64, moments: Int64, horizon_us: int, labels: Float64 | None, known_us: int
-    ) -> Examples:
-        """Return examples of histories at moments.
+    def _made(self, log: Log, places: Int64, horizon_us: int, labels: Float64 | None, known_us: int) -> Examples:
+        """Return examples right after events; what is known of items is of a moment before all of them."""
+        visits = log.visits
+        rows, moments = visits.row[places], visits.time_us[places] + 1
+        found = log.at(rows, moments, horizon_us, labels, known_us=known_us)
+        return dataclasses.replace(found, table=found.table.joined(visit_features(log, places)))
 
-        Args:
-            log: All events.
-            rows: Whose.
-            moments: When each is asked.
-            horizon_us: How far ahead is asked.
-            labels: What came of it.
-            known_us: What is known of items is of this moment, or of the first moment where that is earlier.
-        """
-        return log.at(rows, moments, horizon_us, labels, known_us=known_us)
+
+def visit_features(log: Log, places: Int64) -> FeatureTable:
+    """Return what the running visit holds up to some events: how many of each type, how long ago it began, the last.
+
+    Args:
+        log: All events; those after an event are of no account for it.
+        places: The events, places in ``log.visits.at``.
+    """
+    visits = log.visits
+    begins = visits.first[visits.visit[places]]
+    columns: dict[str, Float64] = {
+        "visit_events": (places - begins + 1).astype(np.float64),
+        "visit_s": (visits.time_us[places] - visits.time_us[begins]) / US_PER_S,
+        "visit_since_last_event_s": (visits.time_us[places] - visits.time_us[np.maximum(places - 1, begins)])
+        / US_PER_S,
+    }
+    for name in log.types:
+        if name not in PASSIVE_EVENT_TYPES:
+            counted = np.concatenate(([0], np.cumsum(log.events_of(name)[visits.at])))
+            columns[f"visit_{name}"] = (counted[places + 1] - counted[begins]).astype(np.float64)
+    kinds = log.raw.event_type
+    assert kinds is not None  # noqa: S101 - visits are made of events of known types
+    columns[LAST] = kinds[visits.at[places]].astype(np.float64)
+    values = np.column_stack(list(columns.values())).astype(np.float32)
+    return FeatureTable(tuple(columns), values, visits.row[places], {LAST: max(log.types.values()) + 1})

@@ -60,7 +60,8 @@ class Things:
                 of_event, named = things_of(log.raw, kind, types=log.types)
             else:
                 of_item, named = things_of_items(log.raw, kind, facts=facts)
-                of_event = of_item[log.raw.item]
+                known = np.append(of_item, np.zeros(max(log.raw.n_codes - len(of_item), 0), np.int32))
+                of_event = known[log.raw.item]
                 items.append(np.where(of_item > 0, of_item + first[-1], 0))
             events.append(np.where(of_event > 0, of_event + first[-1], 0))
             names += named[1:]
@@ -84,7 +85,8 @@ class Things:
         Args:
             codes: int64 [things], from 1.
         """
-        return np.searchsorted(self.first, codes, side="left").astype(np.int64) - 1
+        places: Int64 = np.searchsorted(self.first, codes, side="left").astype(np.int64) - 1
+        return places
 
     def features(self, log: Log, rows: Int64, codes: Int64, moments: Int64) -> FeatureTable:
         """Return what was known of users and things, a row a pair.
@@ -100,13 +102,15 @@ class Things:
         values = np.zeros((0, 0), np.float32)
         for place in range(len(self.kinds)):
             some = np.flatnonzero(kind == place)
+            before, last = int(self.first[place]), int(self.first[place + 1])
             found = pair_features(
                 log.raw,
                 rows[some],
-                codes[some],
+                codes[some] - before,
                 moments[some],
-                self.of_event[place],
+                np.maximum(self.of_event[place] - before, 0),
                 log.types,
+                n_things=last - before + 1,
                 timezone=log.timezone,
                 currency=log.currency,
             )
@@ -118,5 +122,9 @@ class Things:
         whole = whole.only([name for name in whole.names if name != THING])
         names, columns, categories = [KIND], [kind + 1.0], {KIND: len(self.kinds) + 1}
         if len(self) <= MOST_CODES:
-            names, columns, categories = [*names, THING], [*columns, codes.astype(float)], {**categories, THING: len(self)}
+            names, columns, categories = (
+                [*names, THING],
+                [*columns, codes.astype(float)],
+                {**categories, THING: len(self)},
+            )
         return FeatureTable(tuple(names), np.column_stack(columns).astype(np.float32), rows, categories).joined(whole)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import numpy as np
-
 from footfall.errors import InputError
 from footfall.predictors._base import Float64, Int64, Kind
 from footfall.tasks._moments import Log

@@ -57,7 +57,8 @@ class Interest(PairPrediction):
         bought = log.events_of("purchase") & (log.times < cutoff) & (log.times >= cutoff - LATELY_US)
         keys: list[Int64] = []
         for kind in range(len(things.kinds)):
-            places, codes = met_pairs(log.raw, rows, cutoff, things.of_event[kind], since_us=cutoff - self.lookback_us)
+            lately = np.where(log.times >= cutoff - self.lookback_us, things.of_event[kind], 0).astype(np.int32)
+            places, codes = met_pairs(log.raw, rows, moments, lately)
             count = np.bincount(things.of_event[kind][bought], minlength=len(things))
             count[0] = 0
             top = np.argsort(-count, kind="stable")[:POPULAR]
@@ -90,6 +91,7 @@ def came(
     first = np.full(len(codes), -1, np.int64)
     for place in range(len(things.kinds)):
         at = np.flatnonzero(kind == place)
-        wanted = np.where(log.events_of(*names), things.of_event[place], 0).astype(np.int32)
-        first[at] = pair_outcome(log.raw, examples.rows[at], codes[at], examples.cutoff_us[at], horizon_us, wanted)[1]
+        types = [log.types.get(name, -1) for name in names]
+        pairs = (examples.rows[at], codes[at], examples.cutoff_us[at])
+        first[at] = pair_outcome(log.raw, *pairs, horizon_us, things.of_event[place], *types)[1]
     return first >= 0, first

@@ -61,8 +61,8 @@ class Repurchase(PairPrediction):
     def pairs(self, log: Log, things: Things, rows: Int64, moments: Int64) -> tuple[Int64, Int64]:
         """Return the items that each bought in the lookback, ``STEPS`` times over: one for each part of the horizon."""
         cutoff = int(moments.max(initial=0))
-        bought = np.where(log.events_of("purchase"), things.of_event[0], 0).astype(np.int32)
-        places, codes = met_pairs(log.raw, rows, cutoff, bought, since_us=cutoff - self.lookback_us)
+        lately = np.where(log.times >= cutoff - self.lookback_us, things.of_event[0], 0).astype(np.int32)
+        places, codes = met_pairs(log.raw, rows, moments, lately, log.types.get("purchase", -1))
         return np.repeat(places, STEPS), np.repeat(codes, STEPS)
 
     def extended(self, table: FeatureTable) -> FeatureTable:
@@ -86,7 +86,9 @@ class Repurchase(PairPrediction):
         each = np.column_stack([np.ones(len(hazard)), alive[:, :-1]]) * hazard
         chance = 1 - alive[:, -1]
         length = examples.horizon_us / US_PER_DAY / STEPS
-        days = np.divide(each @ ((np.arange(STEPS) + 0.5) * length), chance, out=np.full(len(chance), np.nan), where=chance > 0)
+        days = np.divide(
+            each @ ((np.arange(STEPS) + 0.5) * length), chance, out=np.full(len(chance), np.nan), where=chance > 0
+        )
         told = None
         if examples.labels is not None:
             told = (np.nan_to_num(examples.labels).reshape(-1, STEPS).max(axis=1) > 0).astype(np.float64)

@@ -29,7 +29,9 @@ class SessionPurchase(RunningPrediction):
         if not bought.any():
             raise InputError("this log has no event of type purchase; read orders too (footfall ingest)")
         if bought.all():
-            raise InputError("this log has purchases only; a running visit needs what comes before them: read views too")
+            raise InputError(
+                "this log has purchases only; a running visit needs what comes before them: read views too"
+            )
 
     def came(self, log: Log, visits: Visits, places: Int64) -> Float64:
         """Return 1 where a purchase follows in the visit."""
