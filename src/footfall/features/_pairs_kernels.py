@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.compiled import kernel, part
-from footfall.features._past import Array, Int64
+from footfall.features._cuts import Array, Int64
 from footfall.features._things_kernels import is_fresh
 from footfall.schema import US_PER_DAY
 
