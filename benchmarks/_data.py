@@ -1,4 +1,7 @@
-"""Makes data for the benchmarks in a process of its own: ``python _data.py WHAT FOLDER EVENTS SEED``; prints facts."""
+"""Makes data for the benchmarks in a process of its own, and prints facts.
+
+``python _data.py WHAT FOLDER EVENTS SEED [USERS]``
+"""
 
 from __future__ import annotations
 
@@ -72,5 +75,6 @@ def make_shop(folder: Path, log: ShopLog) -> dict[str, Any]:
 MAKERS = {"shop": make_shop, "lake": make_lake, "coded": make_coded, "rees46": make_rees46, "segment": make_segment}
 
 if __name__ == "__main__":
-    what, folder, events, seed = sys.argv[1:]
-    print(json.dumps(MAKERS[what](Path(folder), ShopLog(int(events), int(seed)))))
+    what, folder, events, seed, *users = sys.argv[1:]
+    log = ShopLog(int(events), int(seed), users=int(users[0]) if users else 0)
+    print(json.dumps(MAKERS[what](Path(folder), log)))

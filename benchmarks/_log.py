@@ -78,16 +78,18 @@ class ShopLog:
         events: How many.
         seed: The same seed gives the same log.
         piece_events: Events of one piece, at most.
+        users: Users who may occur; without it one for every ``EVENTS_PER_USER`` events.
     """
 
     events: int
     seed: int = 7
     piece_events: int = 1_000_000
+    users: int = 0
 
     @property
     def n_users(self) -> int:
         """Users who may occur."""
-        return max(10, self.events // EVENTS_PER_USER)
+        return self.users or max(10, self.events // EVENTS_PER_USER)
 
     @property
     def n_items(self) -> int:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from footfall.compiled import kernel
 from footfall.features._buying import has_money, orders_of
 from footfall.features._counts import counts_of, type_columns
-from footfall.features._past import WINDOWS, Array, Columns, Float64, Int64, Past, days_since, ratio
+from footfall.features._cuts import Array, Int64
+from footfall.features._past import WINDOWS, Columns, Float64, Past, days_since, ratio
 from footfall.features._visits import visits_of
 
 TYPES: Final = ("login", "sign_up")

@@ -13,7 +13,8 @@ import numpy as np
 from footfall.features import _browsing_kernels as kernels
 from footfall.features._buying import bought_of
 from footfall.features._counts import counts_of, type_columns
-from footfall.features._past import Array, Columns, Float64, Past, days_since, frozen, once, ratio
+from footfall.features._cuts import Array, frozen
+from footfall.features._past import Columns, Float64, Past, days_since, once, ratio
 from footfall.features._visits import visits_of
 
 TYPES: Final = (

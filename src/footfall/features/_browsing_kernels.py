@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.compiled import kernel
-from footfall.features._past import Array, Float64, Int64, window_of
+from footfall.features._cuts import Array, Int64
+from footfall.features._past import Float64, window_of
 from footfall.features.items import LEAST_SHARE
 from footfall.histories.columns import FIRST_CODE
 from footfall.schema import US_PER_DAY

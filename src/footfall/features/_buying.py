@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from footfall.features import _buying_kernels as kernels
 from footfall.features._counts import type_columns
-from footfall.features._past import Columns, Float64, Int64, Past, days_since, frozen, once, ratio
+from footfall.features._cuts import Int64, frozen
+from footfall.features._past import Columns, Float64, Past, days_since, once, ratio
 
 TYPES: Final = ("purchase", "refund")
 """Event types that this group counts."""

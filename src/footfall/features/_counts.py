@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.compiled import kernel
-from footfall.features._past import WINDOWS, Array, Float64, Int64, Past, days_since, once, window_of
+from footfall.features._cuts import Array, Int64
+from footfall.features._past import WINDOWS, Float64, Past, days_since, once, window_of
 from footfall.schema import PASSIVE_EVENT_TYPES
 
 Int32 = npt.NDArray[np.int32]

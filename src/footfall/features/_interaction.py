@@ -8,7 +8,8 @@ import numpy as np
 
 from footfall.compiled import kernel
 from footfall.features._counts import counts_of, type_columns
-from footfall.features._past import Array, Columns, Float64, Int64, Past, ratio
+from footfall.features._cuts import Array, Int64
+from footfall.features._past import Columns, Float64, Past, ratio
 
 TYPES: Final = (
     "add_to_wishlist",

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.compiled import kernel
-from footfall.features._past import Array, Int64
+from footfall.features._cuts import Array, Int64
 
 Int32 = npt.NDArray[np.int32]
 Bool = npt.NDArray[np.bool_]

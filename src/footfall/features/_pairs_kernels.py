@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.compiled import kernel, part
-from footfall.features._past import Array, Int64
+from footfall.features._cuts import Array, Int64
 from footfall.features._things_kernels import is_fresh
 from footfall.schema import US_PER_DAY
 
@@ -109,8 +109,13 @@ def known(
     fresh = np.zeros(longest, np.bool_)
     for row in range(len(offsets) - 1):
         begin, end = offsets[row], offsets[row + 1]
-        later[: end - begin + 1], at_least[: end - begin + 2] = 0, 0
-        user[:], money[0], tails[:] = 0, 0.0, begin
+        for k in range(end - begin + 1):
+            later[k], at_least[k + 1] = 0, 0
+        for k in range(9):
+            user[k] = 0
+        for span in range(3):
+            tails[span] = begin
+        money[0] = 0.0
         reach, line = begin, lines[0][row]
         for pair in range(pair_offsets[row], pair_offsets[row + 1]):
             now = pair_us[pair]
@@ -161,7 +166,8 @@ def _enter(
     counts, whole, real = state
     fresh[i - begin] = False
     if act != _SHOWN:
-        user[0:4] += 1
+        for span in range(4):
+            user[span] += 1
         user[7] = code
     if act == 3:
         money[0] += lines[4][line]
@@ -172,12 +178,12 @@ def _enter(
     if code > 0:
         slot = _slot(row, code, slots, state, user)
         if act == _SHOWN:
-            counts[slot, 20:24] += 1
+            _count(counts, slot, 20)
             whole[slot, 5] = now
         else:
             _done(slot, i - begin, now, local_us[i] // US_PER_DAY, state, later, at_least)
             if 1 <= act <= 3:
-                counts[slot, 4 * act : 4 * act + 4] += 1
+                _count(counts, slot, 4 * act)
                 whole[slot, 1 + act] = now
             if act == 3:
                 real[slot, 6] += lines[3][line]
@@ -195,10 +201,20 @@ def _slot(row: int, code: int, slots: tuple[Int64, Int64], state: State, user: I
         slot = user[6]
         slots[0][code], slots[1][code] = row + 1, slot
         user[6] += 1
-        state[0][slot, :], state[1][slot, :], state[2][slot, :] = 0, NEVER, 0.0
-        state[1][slot, 6], state[1][slot, 8:10] = -1, 0
+        for k in range(24):
+            state[0][slot, k] = 0
+        for k in range(8):
+            state[1][slot, k], state[2][slot, k] = NEVER, 0.0
+        state[1][slot, 6], state[1][slot, 8], state[1][slot, 9] = -1, 0, 0
         state[1][slot, 10] = _EARLIER_THAN_ANY_DAY
     return int(slots[1][code])
+
+
+@part
+def _count(counts: Int64, slot: int, first: int) -> None:
+    """Add one to what is counted in each span."""
+    for span in range(4):
+        counts[slot, first + span] += 1
 
 
 @part
@@ -211,10 +227,11 @@ def _done(slot: int, position: int, now: int, day: int, state: State, later: Int
         for k in range(2):
             real[slot, k] *= _faded(now - whole[slot, 1], _HALVINGS[k])
         _mark(later, whole[slot, 8] + 1, -1)
-    real[slot, 0:2] += 1
+    real[slot, 0] += 1
+    real[slot, 1] += 1
     _mark(later, position + 1, 1)
     whole[slot, 1], whole[slot, 8] = now, position
-    counts[slot, 0:4] += 1
+    _count(counts, slot, 0)
     at_least[counts[slot, 3]] += 1
     if day > whole[slot, 10]:  # a clock put back at midnight shows the day before once more
         whole[slot, 9] += 1
@@ -233,8 +250,9 @@ def _ordered(slot: int, now: int, number: int, state: State) -> None:
         step = gap - real[slot, 4]
         real[slot, 4] += step / before
         real[slot, 5] += step * (gap - real[slot, 4])
-    real[slot, 2:4] += 1
-    counts[slot, 16:20] += 1
+    real[slot, 2] += 1
+    real[slot, 3] += 1
+    _count(counts, slot, 16)
     whole[slot, 6], whole[slot, 7] = max(whole[slot, 6], number), now
 
 
@@ -280,8 +298,7 @@ def _answer(
 ) -> None:
     """Write what is known of one thing, met (``slot`` from 0 on) or not, all but the last field."""
     counts, whole, real = state
-    found[:] = np.nan
-    found[0:28], found[34], found[39] = 0.0, 0.0, 0.0
+    _nothing(found)
     found[48] = at_least[1]
     if slot >= 0:
         for k in range(24):
@@ -301,6 +318,13 @@ def _answer(
             found[field] = (counts[slot, above] if slot >= 0 else 0) / user[below]
     if money != 0:
         found[40] = (real[slot, 7] if slot >= 0 else 0.0) / money
+
+
+@part
+def _nothing(found: Float32) -> None:
+    """Write what is known of a thing that was never met: no events, and no number else."""
+    for field in range(N_FIELDS):
+        found[field] = 0.0 if field < 28 or field in (34, 39) else np.nan
 
 
 @part

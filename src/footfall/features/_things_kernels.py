@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.compiled import kernel, part
-from footfall.features._past import Float64, Int64
+from footfall.features._cuts import Int64
+from footfall.features._past import Float64
 
 Int32 = npt.NDArray[np.int32]
 

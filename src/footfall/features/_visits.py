@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from footfall.compiled import kernel
-from footfall.features._past import Array, Float64, Int64, Past, once, window_of
+from footfall.features._cuts import Array, Int64
+from footfall.features._past import Float64, Past, once, window_of
 from footfall.schema import PASSIVE_EVENT_TYPES, US_PER_DAY, US_PER_S
 
 STAGES: Final = {"view_item": 1, "add_to_cart": 2, "begin_checkout": 3, "add_payment_info": 3, "purchase": 4}

@@ -23,7 +23,8 @@ from footfall.errors import InputError
 from footfall.features import _met_kernels as met
 from footfall.features import _pairs_kernels as kernels
 from footfall.features._buying import has_money, lines_of, money_at
-from footfall.features._past import Array, Int64, Past, checked_rows, ends_of, first_of, frozen, moments_of, past_of
+from footfall.features._cuts import Array, Int64, checked_rows, ends_of, first_of, frozen, moments_of
+from footfall.features._past import Past, past_of
 from footfall.features.table import FeatureTable
 from footfall.features.things import FACTS, ThingFacts, act_of_place, log_of_things
 from footfall.histories.columns import FIRST_CODE

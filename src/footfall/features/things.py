@@ -16,7 +16,8 @@ import numpy.typing as npt
 from footfall.errors import InputError, unknown_name
 from footfall.features import _things_kernels as kernels
 from footfall.features._buying import lines_of
-from footfall.features._past import Array, Float64, Past, frozen, past_of, ratio
+from footfall.features._cuts import Array, frozen
+from footfall.features._past import Float64, Past, past_of, ratio
 from footfall.features.items import RECENT_DAYS, ItemFacts, first_level
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.content import Content

@@ -33,8 +33,9 @@ from footfall.errors import InputError, unknown_name
 from footfall.features._activity import activity, context, context_codes, trends
 from footfall.features._browsing import browsing, items
 from footfall.features._buying import buying
+from footfall.features._cuts import Int64, ends_of, first_of
 from footfall.features._interaction import interaction
-from footfall.features._past import CODED, RAW, Columns, Int64, Past, ends_of, first_of, past_of, sizes_of
+from footfall.features._past import CODED, RAW, Columns, Past, past_of, sizes_of
 from footfall.features.items import ItemFacts
 from footfall.features.table import FeatureTable
 from footfall.histories.columns import FIRST_CODE
