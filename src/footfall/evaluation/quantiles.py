@@ -1,11 +1,11 @@
 """Quantiles of an amount, given what was foretold of it: how low and how high it may well turn out.
 
 Rows in order of the amount foretold are cut into bins, and each level's quantile of what came is fitted over the bins
-so that it never descends: of bin j it is the largest over i <= j of the smallest over k >= j of the quantile of all that
-came in bins i to k. That is isotonic distributional regression (Henzi, Ziegel and Gneiting, JRSS B 2021, section 2),
-which no pinball loss tells from the best of all non-descending curves, and whose levels never cross. Between the centres
-of bins the curves are straight lines. Beyond the outer ones quantiles of amounts from 0 go on in proportion to what was
-foretold (twice as much foretold, twice as wide); where anything is below 0 they go on level.
+so that it never descends: of bin j it is the largest over i <= j of the smallest over k >= j of the quantile of all
+that came in bins i to k. That is isotonic distributional regression (Henzi, Ziegel and Gneiting, JRSS B 2021), of which
+no pinball loss can tell a better non-descending curve, and whose levels never cross. Between the centres of bins the
+curves are straight lines. Beyond the outer ones quantiles of amounts from 0 go on in proportion to what was foretold
+(twice as much foretold, twice as wide); where anything is below 0 they go on level.
 
 A block's quantile is taken at the rank that split conformal prediction asks for (Papadopoulos et al. 2002; Lei et al.,
 JASA 2018): a little further out than the sample's own, so that an amount yet to come lies inside as often as is said.
@@ -66,7 +66,9 @@ class Quantiles:
         ends = np.append(starts[1:], len(f))
         ascending, sorted_came = f[order], a[order]
         # Rounding of a mean must not take it out of its bin.
-        centres = [float(np.clip(ascending[i:j].mean(), ascending[i], ascending[j - 1])) for i, j in _pairs(starts, ends)]
+        centres = [
+            float(np.clip(ascending[i:j].mean(), ascending[i], ascending[j - 1])) for i, j in _pairs(starts, ends)
+        ]
         values = _max_min(sorted_came, starts, ends, tuple(asked.tolist()))
         return cls(tuple(asked.tolist()), np.array(centres), values)
 
@@ -109,7 +111,12 @@ class Quantiles:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"quantiles cannot be read ({error}); give what to_dict gave") from None
         fit = centres.ndim == 1 and len(centres) > 0 and values.shape == (len(levels), len(centres)) and len(levels) > 0
-        if not fit or (np.diff(centres) <= 0).any() or (np.diff(values, axis=0) < 0).any() or (np.diff(values) < 0).any():
+        if (
+            not fit
+            or (np.diff(centres) <= 0).any()
+            or (np.diff(values, axis=0) < 0).any()
+            or (np.diff(values) < 0).any()
+        ):
             raise InputError("quantiles cannot be read (curves must ascend and never cross); give what to_dict gave")
         return cls(levels, centres, values)
 
@@ -188,7 +195,8 @@ def block_quantiles(came: Float64, levels: Sequence[float]) -> Float64:
     """
     n = len(came)
     ranks = np.array([_rank(n, level) for level in levels]) - 1
-    return np.partition(came, np.unique(ranks))[ranks]
+    found: Float64 = np.partition(came, np.unique(ranks))[ranks]
+    return found
 
 
 def _rank(n: int, level: float) -> int:

@@ -16,6 +16,7 @@ from footfall.histories.columns import FIRST_CODE
 from footfall.histories.store import Histories
 from footfall.results import Result
 from footfall.serving.bundles import Bundle
+from footfall.serving.naming import names_of
 from footfall.serving.people import ids_of, rows_of
 from footfall.tasks._base import Task
 from footfall.tasks._moments import Log
@@ -112,7 +113,8 @@ class Predicting:
         log = Log.of(histories)
         own = {name: code for code, name in enumerate(bundle.vocabularies.ids["event_type"], FIRST_CODE)}
         raw, _ = bundle.vocabularies.read(histories, log.raw)
-        coded, _ = bundle.vocabularies.read(histories, log.coded)
+        coded, back = bundle.vocabularies.read(histories, log.coded)
+        self.names = names_of(histories, bundle.vocabularies, back)
         self.log = Log(raw, coded, own, histories.timezone, histories.currency)
         self._grow()
         self.now_us = log.ends_us if now_us is None else now_us
@@ -165,7 +167,7 @@ class Predicting:
         for begin in range(0, len(rows), AT_ONCE):
             examples = self.log.at(rows[begin : begin + AT_ONCE], self.now_us, horizon)
             said.append(self.model.predict(examples))
-            why += reasons_of(self.model, examples) if reasons else []
+            why += reasons_of(self.model, examples, self.names) if reasons else []
         return np.concatenate(said), why
 
 
