@@ -1,4 +1,4 @@
-"""Quantiles of amounts: what is planted is covered on fresh rows, curves ascend and never cross, and a slow twin agrees."""
+"""Quantiles of amounts: fresh rows are covered as is said, curves ascend and never cross, and a slow twin agrees."""
 
 from __future__ import annotations
 

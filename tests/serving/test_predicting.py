@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -17,7 +19,9 @@ import footfall
 from footfall.cli.main import cli
 from footfall.errors import FootfallError, InputError
 from footfall.histories.memory import from_events
+from footfall.histories.sequences import sequences_of
 from footfall.serving.bundles import open_bundle, write_bundle
+from footfall.serving.naming import names_of
 from footfall.serving.predicting import Predicting
 from footfall.serving.vocabularies import Vocabularies
 from footfall.shop import Shop
@@ -129,6 +133,36 @@ def test_a_log_compiled_anew_with_other_codes_gives_the_same_answers(tmp_path: P
         one = dict(zip(found["user_id"].to_pylist(), found["probability"].to_pylist(), strict=True))
         other = dict(zip(expected["user_id"].to_pylist(), expected["probability"].to_pylist(), strict=True))
         assert one == pytest.approx(other, rel=1e-4)
+        told = [named_events(table) for table in (found, expected)]
+        same = [told[0][user] == told[1][user] for user in told[0]]
+        assert np.mean(same) > 0.95  # of two that moved an answer alike, either may come first
+        texts = [text for each in told[0].values() for text in each]
+        assert len(texts) > 40
+        item = re.compile(r"^(view of i\d|\d+ views of i\d|purchase of i\d|\d+ purchases of i\d), ")
+        assert all(item.match(text) for text in texts)
+
+
+def named_events(table: Any) -> dict[str, set[str]]:
+    pairs = zip(table["user_id"].to_pylist(), table["reasons"].to_pylist(), strict=True)
+    return {user: {why["text"] for why in reasons if why["feature"] == "history"} for user, reasons in pairs}
+
+
+def test_reasons_call_items_by_the_catalogues_name_and_the_unknown_by_their_id() -> None:
+    row = {"user_id": "a", "event_type": "view_item", "timestamp": START * 1_000_000}
+    old = from_events([row | {"item_id": "i1"}, row | {"item_id": "i2"}])
+    new = from_events([row | {"item_id": "i3", "event_type": "like"}, row | {"item_id": "i2"}])
+    table = new.vocabularies["item"].table
+    called = ["Red shoe" if each == "i3" else None for each in table["id"].to_pylist()]
+    object.__setattr__(new.vocabularies["item"], "table", table.append_column("name", pa.array(called, pa.string())))
+    vocabularies = Vocabularies.of(old, None)
+    log, back = vocabularies.read(new, sequences_of(new))
+    names = names_of(new, vocabularies, back)
+    assert {names.item(code) for code in log.item.tolist()} == {"Red shoe", "i2"}
+    assert names.item(old.vocabularies["item"].code("i1")) == "i1"
+    assert names.item(2) == names.item(99) == "an item"
+    assert log.event_type is not None
+    assert {names.event_type(code) for code in log.event_type.tolist()} == {"view_item", "like"}
+    assert names.event_type(0) == names.event_type(99) == "event"
 
 
 def test_the_command_line(shop: Shop, tmp_path: Path) -> None:

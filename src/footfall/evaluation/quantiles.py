@@ -1,11 +1,11 @@
 """Quantiles of an amount, given what was foretold of it: how low and how high it may well turn out.
 
 Rows in order of the amount foretold are cut into bins, and each level's quantile of what came is fitted over the bins
-so that it never descends: of bin j it is the largest over i <= j of the smallest over k >= j of the quantile of all that
-came in bins i to k. That is isotonic distributional regression (Henzi, Ziegel and Gneiting, JRSS B 2021, section 2),
-which no pinball loss tells from the best of all non-descending curves, and whose levels never cross. Between the centres
-of bins the curves are straight lines. Beyond the outer ones quantiles of amounts from 0 go on in proportion to what was
-foretold (twice as much foretold, twice as wide); where anything is below 0 they go on level.
+so that it never descends: of bin j it is the largest over i <= j of the smallest over k >= j of the quantile of all
+that came in bins i to k. That is isotonic distributional regression (Henzi, Ziegel and Gneiting, JRSS B 2021), of which
+no pinball loss can tell a better non-descending curve, and whose levels never cross. Between the centres of bins the
+curves are straight lines. Beyond the outer ones quantiles of amounts from 0 go on in proportion to what was foretold
+(twice as much foretold, twice as wide); where anything is below 0 they go on level.
 
 A block's quantile is taken at the rank that split conformal prediction asks for (Papadopoulos et al. 2002; Lei et al.,
 JASA 2018): a little further out than the sample's own, so that an amount yet to come lies inside as often as is said.
@@ -195,7 +195,8 @@ def block_quantiles(came: Float64, levels: Sequence[float]) -> Float64:
     """
     n = len(came)
     ranks = np.array([_rank(n, level) for level in levels]) - 1
-    return np.partition(came, np.unique(ranks))[ranks]
+    found: Float64 = np.partition(came, np.unique(ranks))[ranks]
+    return found
 
 
 def _rank(n: int, level: float) -> int:

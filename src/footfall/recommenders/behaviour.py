@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from footfall.model.batch import Batch
 from footfall.model.behaviour import BehaviourModel
 from footfall.model.config import ModelConfig, Size, size_of
 from footfall.recommenders._base import Recommender, Scores
+from footfall.recommenders._influence import Influence, integrated_gradients
 from footfall.recommenders._learnt import check_codes, read_settings, settings_of, write_settings
 from footfall.training.loop import Look, Run, TrainingSettings, Watch
 from footfall.training.packing import GAP, N_GAPS, Tokens, newest
@@ -263,6 +264,18 @@ class Behaviour(Recommender):
             with torch.inference_mode():
                 found[rows] = model(batch)[batch.ends].float().cpu().numpy()
         return found
+
+    def event_influence(self, histories: Sequences, directions: npt.NDArray[np.floating[Any]]) -> Influence:
+        """Return which events a linear function of each history's state owes its value to, by integrated gradients.
+
+        Args:
+            histories: What is known of each, strictly before its cutoff.
+            directions: The function: what is multiplied with ``states``, float [width], or float [histories, width].
+
+        Raises:
+            InputError: Nothing was learnt yet, or the histories are coded by another vocabulary.
+        """
+        return integrated_gradients(self._ready(histories), histories, directions)
 
     def _ready(self, histories: Sequences) -> BehaviourModel:
         check_codes(self, None if self.model is None else self.model.config.n_codes, histories)

@@ -17,6 +17,7 @@ from footfall.histories.store import Histories
 from footfall.predictors._base import Examples, Int64
 from footfall.results import Result
 from footfall.serving.bundles import Bundle
+from footfall.serving.naming import names_of
 from footfall.serving.people import ids_of, rows_of
 from footfall.tasks._base import Task
 from footfall.tasks._moments import Log
@@ -111,7 +112,8 @@ class Predicting:
         log = Log.of(histories)
         own = {name: code for code, name in enumerate(bundle.vocabularies.ids["event_type"], FIRST_CODE)}
         raw, _ = bundle.vocabularies.read(histories, log.raw)
-        coded, _ = bundle.vocabularies.read(histories, log.coded)
+        coded, back = bundle.vocabularies.read(histories, log.coded)
+        self.names = names_of(histories, bundle.vocabularies, back)
         self.log = Log(raw, coded, own, histories.timezone, histories.currency)
         self._grow()
         self.now_us = log.ends_us if now_us is None else now_us
@@ -185,7 +187,7 @@ class Predicting:
                 kind = shown.about.kinds[shown.about.kind_of(code)]
                 about["kind"].append(kind)
                 about["thing"].append(items[code - FIRST_CODE] if kind == "item" else shown.about.names[code - 1])
-        why = reasons_of(self.model, shown) if reasons else []
+        why = reasons_of(self.model, shown, self.names) if reasons else []
         return _Answers(shown.rows, answered.said, dict(answered.more), about, why)
 
 

@@ -1,15 +1,19 @@
-"""Reasons: which features moved an answer, in words."""
+"""Reasons: which features and past events moved an answer, in words."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from footfall.predictors._base import Examples, Float64
+from footfall.predictors._base import Examples, Float64, Int64, Predictor
+from footfall.predictors._estimators import Estimator
 from footfall.predictors.behaviour_vector import BehaviourVector
 from footfall.predictors.boosting import Boosting
+from footfall.tasks._event_reasons import Names, events_that_moved, names_events, said_of
 from footfall.tasks._probable import Calibrated
 
 MOST: Final = 3
@@ -27,14 +31,30 @@ SAID: Final = {
     "repeat_share": "share of items bought again {}",
 }
 """Features that have words of their own."""
+CYCLES: Final[Mapping[str, tuple[str, str, str, tuple[str, ...]]]] = {
+    "order_cycle": (
+        "buys every {} days, now day {}",
+        "order_gap_mean_days",
+        "days_since_last_order",
+        ("order_overdue", "days_since_purchase"),
+    ),
+    "session_cycle": (
+        "visits every {} days, now day {}",
+        "session_gap_mean_days",
+        "days_since_last_event",
+        ("session_overdue",),
+    ),
+}
+"""What several features say together: in words, the usual gap, the time since the last, and what else is of the two."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Reason:
-    """One feature and what it did.
+    """One feature, or equal past events, and what they did.
 
     Attributes:
-        feature: Its name; ``history`` for the state that the behaviour model has of all past events.
+        feature: Its name; ``history`` for past events, or the state that the behaviour model has of all of them;
+            ``order_cycle`` and ``session_cycle`` for what several features say of a rhythm.
         text: In words, with its value.
         moved: By how much it moved the score: log-odds of a chance, logarithms of an amount, or the difference that
             taking it away makes to the answer.
@@ -45,11 +65,51 @@ class Reason:
     moved: float
 
 
-def reasons_of(model: Calibrated, examples: Examples) -> list[tuple[Reason, ...]]:
+def reasons_of(model: Calibrated, examples: Examples, names: Names | None = None) -> list[tuple[Reason, ...]]:
     """Return what moved each answer most, largest first.
 
-    Trees tell by TreeSHAP. Of other families, the most important features are each set to their median among the
-    examples given, and the difference is what they did.
+    Trees tell by TreeSHAP. Of other families, the most important features are each set to what is usual, and the
+    difference is what they did. Families over the behaviour model name the past events besides
+    (``_event_reasons.events_that_moved``).
+
+    Args:
+        model: What answered.
+        examples: Who was asked.
+        names: What codes of items and types are called; their numbers without it.
+    """
+    if not len(examples):
+        return []
+    features, moved = feature_moves(model, examples)
+    features, moved = _joined(features, moved, examples)
+    found = [
+        [
+            (float(moved[row, at]), features[at], _text(features[at], examples, row))
+            for at in np.argsort(-np.abs(moved[row]), kind="stable")[: MOST + 1].tolist()
+            if moved[row, at] != 0
+        ]
+        for row in range(len(examples))
+    ]
+    if names_events(model.predictor):
+        groups, by_events = events_that_moved(model.predictor, examples)
+        told = groups.foremost(by_events, MOST)
+        for row in np.unique(groups.row[told]).tolist():
+            # The events stand for the state that they make.
+            found[row] = [each for each in found[row] if each[1] != HISTORY]
+        for group in told.tolist():
+            row = int(groups.row[group])
+            text = said_of(groups, group, int(examples.cutoff_us[row]), names or Names())
+            found[row].append((float(by_events[group]), HISTORY, text))
+    return [tuple(_reason(*each) for each in sorted(row, key=lambda each: -abs(each[0]))[:MOST]) for row in found]
+
+
+def _reason(moved: float, feature: str, text: str) -> Reason:
+    return Reason(feature, f"{text} ({'raises' if moved > 0 else 'lowers'} it)", moved)
+
+
+def feature_moves(model: Calibrated, examples: Examples) -> tuple[list[str], Float64]:
+    """Return names of features, and by how much each moved each answer, float64 [examples, features].
+
+    ``history`` stands for the state that the behaviour model has of all past events.
 
     Args:
         model: What answered.
@@ -57,21 +117,10 @@ def reasons_of(model: Calibrated, examples: Examples) -> list[tuple[Reason, ...]
     """
     predictor = model.predictor
     if isinstance(predictor, BehaviourVector) and isinstance(predictor.head, Boosting):
-        seen = predictor.seen(examples)
-        names, moved = _added(predictor.head, seen)
-    elif isinstance(predictor, Boosting):
-        names, moved = _added(predictor, examples)
-    else:
-        names, moved = _taken_away(model, examples)
-    places = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :MOST]
-    return [
-        tuple(
-            Reason(names[at], _text(names[at], examples, row, float(moved[row, at])), float(moved[row, at]))
-            for at in places[row].tolist()
-            if moved[row, at] != 0
-        )
-        for row in range(len(examples))
-    ]
+        return _added(predictor.head, predictor.seen(examples))
+    if isinstance(predictor, Boosting):
+        return _added(predictor, examples)
+    return _taken_away(model, examples)
 
 
 def _added(trees: Boosting, examples: Examples) -> tuple[list[str], Float64]:
@@ -86,28 +135,94 @@ def _added(trees: Boosting, examples: Examples) -> tuple[list[str], Float64]:
 
 
 def _taken_away(model: Calibrated, examples: Examples) -> tuple[list[str], Float64]:
-    shares = model.predictor.importances()
-    known = [name for name in examples.table.names if shares.get(name, 0) > 0]
-    names = sorted(known, key=lambda name: -shares[name])[:MOST_FEATURES]
+    names = settable(model.predictor, examples)[:MOST_FEATURES]
     if not names:
         return [HISTORY], np.zeros((len(examples), 1))
     said = model.predict(examples)
+    everybody = np.arange(len(examples))
     moved = np.zeros((len(examples), len(names)))
-    for at, name in enumerate(names):
-        place = examples.table.names.index(name)
-        values = examples.table.values.copy()
-        column = values[:, place]
-        values[:, place] = np.nanmedian(column) if np.isfinite(column).any() else np.nan
-        without = dataclasses.replace(examples, table=dataclasses.replace(examples.table, values=values))
-        moved[:, at] = said - model.predict(without)
+    for at, (name, value) in enumerate(zip(names, usual(model.predictor, examples, names), strict=True)):
+        moved[:, at] = said - model.predict(with_value(examples, name, value, everybody))
     return names, moved
 
 
-def _text(name: str, examples: Examples, row: int, moved: float) -> str:
-    way = "raises it" if moved > 0 else "lowers it"
-    if name == HISTORY or name not in examples.table.names:
-        return f"what the behaviour model sees in the history ({way})"
-    return f"{in_words(name, float(examples.table.column(name)[row]))} ({way})"
+def settable(predictor: Predictor, examples: Examples) -> list[str]:
+    """Return the features of the table that a family reads, the most important first.
+
+    Args:
+        predictor: Fitted.
+        examples: With the columns that it was fitted on.
+    """
+    shares = predictor.importances()
+    return sorted((name for name in examples.table.names if shares.get(name, 0) > 0), key=lambda name: -shares[name])
+
+
+def usual(predictor: Predictor, examples: Examples, names: Sequence[str]) -> list[float]:
+    """Return what is usual of features: their median where the family learnt, else among the examples given.
+
+    Args:
+        predictor: Fitted.
+        examples: Who is asked.
+        names: Of features.
+    """
+    state = predictor.columns.state if isinstance(predictor, Estimator) else {}
+    learnt = dict(zip(state.get("numbers", ()), state.get("median", ()), strict=True))
+    found = []
+    for name in names:
+        column = examples.table.column(name)
+        if name in learnt:
+            found.append(math.copysign(math.expm1(abs(learnt[name])), learnt[name]))  # columns were bent so
+        elif name in examples.table.categories and len(column):
+            found.append(float(np.bincount(np.nan_to_num(column).astype(np.int64)).argmax()))
+        else:
+            found.append(float(np.nanmedian(column)) if np.isfinite(column).any() else math.nan)
+    return found
+
+
+def with_value(examples: Examples, name: str, value: float, rows: Int64) -> Examples:
+    """Return the examples with one feature set, for some of them.
+
+    Args:
+        examples: As they were given.
+        name: Of the feature.
+        value: What it is set to.
+        rows: Of which examples, int64 [some].
+    """
+    values = examples.table.values.copy()
+    values[rows, examples.table.names.index(name)] = value
+    made = dataclasses.replace(examples, table=dataclasses.replace(examples.table, values=values))
+    if "histories" in examples.__dict__:
+        made.__dict__["histories"] = examples.histories  # what was cut already need not be cut again
+    return made
+
+
+def _joined(names: list[str], moved: Float64, examples: Examples) -> tuple[list[str], Float64]:
+    """Put the features of one cycle together where a user's cycle is known: they say one thing between them."""
+    moved = moved.copy()
+    for cycle, (_, gap, since, besides) in CYCLES.items():
+        known = [gap, since]
+        if any(name not in examples.table.names for name in known):
+            continue
+        rows = np.isfinite(np.stack([examples.table.column(name) for name in known])).all(axis=0)
+        places = [names.index(name) for name in (*known, *besides) if name in names]
+        together = np.where(rows, moved[:, places].sum(axis=1), 0)
+        moved[np.ix_(np.flatnonzero(rows), np.array(places, np.int64))] = 0
+        names, moved = [*names, cycle], np.column_stack([moved, together])
+    return names, moved
+
+
+def _text(name: str, examples: Examples, row: int) -> str:
+    table = examples.table
+    if name in CYCLES:
+        said, gap, since, _ = CYCLES[name]
+        return said.format(*(_days(float(table.column(each)[row])) for each in (gap, since)))
+    if name not in table.names:
+        return "what the behaviour model sees in the history"
+    return in_words(name, float(table.column(name)[row]))
+
+
+def _days(days: float) -> str:
+    return f"{days:,.0f}" if days >= 2 else f"{days:.2g}"
 
 
 def in_words(name: str, value: float) -> str:
