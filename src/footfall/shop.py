@@ -396,8 +396,9 @@ class Shop:
         as_of: Moment | None = None,
         version: str | None = None,
         reasons: bool = False,
+        **deciding: Any,
     ) -> Predictions:
-        """Foretell one number of users: what a trained task says as of now.
+        """Foretell one number of users: what a trained task says as of now; by a rule, choose some of them.
 
         Args:
             task: Its name, e.g. ``purchase``.
@@ -405,18 +406,23 @@ class Shop:
             as_of: Only what happened before this moment is known; all of the log without it.
             version: Of the model; the one that is served without it.
             reasons: Whether each answer says what moved it.
+            **deciding: One of ``capacity``, ``precision``, ``cost`` (of a chance with ``gain``); for equal shares of
+                groups ``fair_by`` or ``groups``, and ``fair``; see ``tasks._decisions.Deciding.of``.
 
         Raises:
-            InputError: The task is unknown, foretells no number of a user, or nothing is trained for it.
+            InputError: The task is unknown, foretells no number of a user, or nothing is trained for it; the rule does
+                not fit it.
         """
         from footfall.serving.bundles import open_bundle
         from footfall.serving.predicting import Predicting
+        from footfall.tasks._decisions import Deciding
         from footfall.tasks._registry import by_name
 
         by_name(task)  # an unknown name is told before anything else
+        rule = Deciding.of(**deciding)
         bundle = open_bundle(self.models_root, task, version)
         asked = Predicting(bundle, self._as_of(as_of, "as-of"), self.moment_us(as_of, "as-of"))
-        return asked.predict(users, reasons=reasons)
+        return asked.predict(users, reasons=reasons, deciding=rule)
 
     def runs(self, ids: Sequence[str] = (), *, task: str | None = None) -> Result:
         """List training runs, or put some side by side.

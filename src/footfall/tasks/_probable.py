@@ -13,6 +13,7 @@ import numpy as np
 from footfall.errors import InputError
 from footfall.evaluation.calibration import chosen
 from footfall.evaluation.calibrators import Calibrator
+from footfall.evaluation.precision_curve import PrecisionCurve
 from footfall.evaluation.probability import log_loss
 from footfall.predictors._base import Examples, Float64, Kind, Predictor
 from footfall.predictors._registry import by_name
@@ -32,12 +33,14 @@ class Calibrated:
         calibration: JSON-ready: of a chance a calibrator's state, of an amount ``{"scale": factor}``.
         worth: How good it was there, crosswise (one half sets right, the other judges): less the log loss of a chance,
             less Tweedie's deviance of an amount. Higher is better.
+        curve: What came of a chance there, by probability; None of an amount, and where an older Footfall kept none.
     """
 
     predictor: Predictor
     kind: Kind
     calibration: Mapping[str, Any]
     worth: float = float("nan")
+    curve: PrecisionCurve | None = None
 
     @classmethod
     def of(cls, predictor: Predictor, later: Examples, *, seed: int = 0) -> Self:
@@ -54,7 +57,9 @@ class Calibrated:
         crossed = np.empty(len(told))
         for one in (half, ~half):
             crossed[~one] = _apply(kind, _learnt(kind, scores[one], told[one], seed), scores[~one])
-        return cls(predictor, kind, _learnt(kind, scores, told, seed), _worth(kind, told, crossed))
+        learnt = _learnt(kind, scores, told, seed)
+        curve = PrecisionCurve.of(_apply(kind, learnt, scores), told) if kind == "binary" else None
+        return cls(predictor, kind, learnt, _worth(kind, told, crossed), curve)
 
     def predict(self, examples: Examples) -> Float64:
         """Return a probability, or an expected amount, for each example, float64 [examples].
@@ -73,6 +78,7 @@ class Calibrated:
         (folder / "predictor").mkdir()
         self.predictor.save(folder / "predictor")
         about = {"predictor": self.predictor.name, "kind": self.kind, "calibration": self.calibration}
+        about |= {} if self.curve is None else {"curve": self.curve.to_dict()}
         (folder / _FILE).write_text(json.dumps({"format": 1, **about, "worth": self.worth}) + "\n", "utf-8")
 
     @staticmethod
@@ -97,7 +103,8 @@ class Calibrated:
             given = about["format"]
             raise InputError(f"{folder / _FILE} has format {given!r}; accepted: 1; use the Footfall that wrote it")
         predictor = by_name(about["predictor"]).load(folder / "predictor")
-        return cls(predictor, about["kind"], about["calibration"], about["worth"])
+        curve = PrecisionCurve.from_dict(about["curve"]) if "curve" in about else None
+        return cls(predictor, about["kind"], about["calibration"], about["worth"], curve)
 
 
 def _learnt(kind: Kind, scores: Float64, told: Float64, seed: int) -> Mapping[str, Any]:
