@@ -1,9 +1,9 @@
 """Places given out fairly: one threshold a group, so that every group has the same share of something chosen.
 
 Probabilities stay as they are; who is chosen changes. Within a group the highest go first, so a group's choice is a
-threshold, and of all choices that give the groups the same share it is the one with the most expected hits (Hardt, Price
-and Srebro, Equality of opportunity in supervised learning, NeurIPS 2016; Corbett-Davies et al., Algorithmic decision
-making and the cost of fairness, KDD 2017):
+threshold, and of all choices that give the groups the same share it is the one with the most expected hits (Hardt,
+Price and Srebro, Equality of opportunity in supervised learning, NeurIPS 2016; Corbett-Davies et al., Algorithmic
+decision making and the cost of fairness, KDD 2017):
 
 * ``parity`` (demographic parity): the same share of each group's users is chosen.
 * ``opportunity`` (equality of opportunity): of each group's expected hits (the sum of its probabilities) the same share

@@ -64,7 +64,9 @@ def price(
     names = np.asarray(groups)
     check_resampling(repeats, level)
     if not before.shape == after.shape == names.shape == y.shape:
-        raise InputError(f"{len(y)} labels, {len(before)} and {len(after)} choices, {len(names)} groups; give one a user")
+        raise InputError(
+            f"{len(y)} labels, {len(before)} and {len(after)} choices, {len(names)} groups; give one a user"
+        )
     statistics = [_statistic(y, chosen.astype(np.float64), names, cost, gain) for chosen in (before, after)]
     owner = users_of(None, len(y))
     values = [estimate(statistic, len(y)) for statistic in statistics]

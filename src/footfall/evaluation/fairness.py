@@ -61,8 +61,8 @@ class GroupRow:
         users: In it.
         chosen: Users acted on.
         metrics: ``METRICS``; nan where it cannot be told.
-        against_rest: ``COMPARED``, less those of all other users (calibration: by theirs, less 1); empty where the group
-            or the rest is too small, or all are one group.
+        against_rest: ``COMPARED``, less those of all other users (calibration: by theirs, less 1); empty where the
+            group or the rest is too small, or all are one group.
     """
 
     group: str
@@ -165,7 +165,9 @@ def by_group(
     order = sorted(np.unique(names).tolist(), key=lambda name: (name == SMALL, -int((names == name).sum())))
     inside = {name: names == name for name in order}
     drawn = {name: _drawn(y, p, taken, rows, seed, place, repeats) for place, (name, rows) in enumerate(inside.items())}
-    values = {name: estimate(_statistic(y[rows], p[rows], taken[rows]), int(rows.sum())) for name, rows in inside.items()}
+    values = {
+        name: estimate(_statistic(y[rows], p[rows], taken[rows]), int(rows.sum())) for name, rows in inside.items()
+    }
     against = _against(y, p, taken, inside, values, drawn, seed, repeats, level)
     rows = tuple(
         GroupRow(
@@ -214,9 +216,7 @@ def _by(part: Float64, whole: Float64) -> Float64:
     return found
 
 
-def _drawn(
-    y: Float64, p: Float64, chosen: Bool, rows: Bool, seed: int, place: int, repeats: int
-) -> dict[str, Float64]:
+def _drawn(y: Float64, p: Float64, chosen: Bool, rows: Bool, seed: int, place: int, repeats: int) -> dict[str, Float64]:
     """Return resamples of some users; groups are drawn apart, each by a seed of its own."""
     own = int(np.random.SeedSequence((seed, place)).generate_state(1)[0])
     statistic = _statistic(y[rows], p[rows], chosen[rows])

@@ -1,4 +1,4 @@
-"""Precision by probability, of users whose outcomes are known: a threshold for a wanted precision, kept with a model."""
+"""Precision by probability, of users whose outcomes are known: thresholds for wanted precisions, kept with a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions: whom to act on, by what is foretold of users and one rule: a capacity, a precision, or what acting costs."""
+"""Decisions: whom to act on, by what is foretold and one rule: a capacity, a precision, or what acting costs."""
 
 from __future__ import annotations
 
@@ -53,13 +53,17 @@ class Rule:
             InputError: More than one is, or a number is not what it can be.
         """
         asked = [
-            name for name, told in (("--capacity", capacity), ("--precision", precision), ("--cost", cost)) if told is not None
+            name
+            for name, told in (("--capacity", capacity), ("--precision", precision), ("--cost", cost))
+            if told is not None
         ]
         if len(asked) > 1:
             raise InputError(f"{' and '.join(asked)} are rules of their own; {ONE}")
         if not asked:
             if gain is not None:
-                raise InputError(f"--gain {gain:g} alone decides nothing; give --cost, what acting on one user costs, too")
+                raise InputError(
+                    f"--gain {gain:g} alone decides nothing; give --cost, what acting on one user costs, too"
+                )
             return None
         if gain is not None and cost is None:
             raise InputError(f"--gain goes with --cost, not with {asked[0]}; {ONE}")
@@ -159,7 +163,8 @@ class Decided:
         expected_hits: Sum of the probabilities of those chosen; of amounts, of their amounts.
         expected_precision: Hits by chosen; None of amounts, and where nobody is chosen.
         expected_gain: Less what acting costs; None where nobody told it.
-        reached_precision: Where probabilities were calibrated, by the threshold of a wanted precision: share, low, high.
+        reached_precision: What the threshold of a wanted precision had where probabilities were calibrated: share, low,
+            high.
         fair: ``parity`` or ``opportunity`` where places were given out by group; empty where not.
         by: What the groups are.
         groups: Their thresholds.
@@ -199,9 +204,8 @@ class Decided:
         found = [f"Expected of those chosen: {told}{gained}."]
         if self.reached_precision is not None:
             share, low, high = self.reached_precision
-            found.append(
-                f"Where probabilities were calibrated this threshold had a precision of {share:.3g} [{low:.3g}, {high:.3g}]."
-            )
+            around = f"{share:.3g} [{low:.3g}, {high:.3g}]"
+            found.append(f"Where probabilities were calibrated this threshold had a precision of {around}.")
         if self.fair and self.unfair_hits is not None:
             what = "share of users" if self.fair == "parity" else "share of expected hits"
             each = "; ".join(

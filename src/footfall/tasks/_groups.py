@@ -38,7 +38,9 @@ def by_column(histories: Histories, table: FeatureTable, column: str) -> Names:
         raise InputError(unknown_name("column to tell users apart by", column, COLUMNS))
     if f"{column}_modal" not in table.names:
         have = [name for name in COLUMNS if f"{name}_modal" in table.names]
-        raise InputError(f"this log has no column {column}; it has {', '.join(have) or 'none'}; or give --groups FILE.csv")
+        raise InputError(
+            f"this log has no column {column}; it has {', '.join(have) or 'none'}; or give --groups FILE.csv"
+        )
     ids = histories.vocabularies[column].ids
     names = np.array([*[UNKNOWN] * FIRST_CODE, *ids], np.str_)
     codes: Names = names[table.column(f"{column}_modal").astype(np.int64)]
@@ -105,7 +107,7 @@ def read_groups(file: str | Path) -> dict[str, str]:
     Raises:
         InputError: There is no such file, it cannot be read, lacks a column, or gives a user two groups.
     """
-    import pyarrow.csv as csv
+    from pyarrow import csv
 
     path = Path(file)
     if not path.is_file():
