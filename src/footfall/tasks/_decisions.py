@@ -17,10 +17,25 @@ from footfall.evaluation.fairness import Names, pooled
 from footfall.evaluation.intervals import Interval
 from footfall.evaluation.thresholds import Costs, from_capacity, highest
 from footfall.predictors._base import Float64, Kind
-from footfall.tasks._groups import UNKNOWN, read_groups
+from footfall.tasks._groups import COLUMNS, UNKNOWN, read_groups
 from footfall.tasks._probable import Calibrated
 
 ONE: Final = "give one of --capacity, --precision, --cost with --gain"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Who is acted on.
+
+    Attributes:
+        chosen: bool [users].
+        threshold: All above it are chosen; those at it too, but by a cost, and by lot where a capacity ends among them.
+        reached: Of a wanted precision, what the threshold had where probabilities were calibrated.
+    """
+
+    chosen: Bool
+    threshold: float | None = None
+    reached: Interval | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +108,8 @@ class Rule:
         if kind == "binary" and self.cost is not None and self.gain is None:
             raise InputError(f"--cost {self.cost:g} needs --gain, what a hit brings: {task} foretells a probability")
 
-    def choose(self, model: Calibrated, said: Float64, seed: int = 0) -> tuple[Bool, Interval | None]:
-        """Return who is acted on, bool [users]; of a precision also what was reached where it was calibrated.
+    def choose(self, model: Calibrated, said: Float64, seed: int = 0) -> Choice:
+        """Choose.
 
         Args:
             model: What said it.
@@ -105,11 +120,13 @@ class Rule:
             InputError: A precision that was not reached, or of a model that was kept without its curve.
         """
         if not len(said):
-            return np.zeros(0, np.bool_), None
+            return Choice(np.zeros(0, np.bool_))
         if self.capacity is not None:
             if model.kind == "amount":
-                return highest(said, self.capacity, seed=seed), None
-            return from_capacity(said, self.capacity).select(said, seed=seed), None
+                chosen = highest(said, self.capacity, seed=seed)
+                return Choice(chosen, float(said[chosen].min()))
+            decision = from_capacity(said, self.capacity)
+            return Choice(decision.select(said, seed=seed), decision.threshold)
         if self.precision is not None:
             if model.curve is None:
                 raise InputError(
@@ -117,9 +134,10 @@ class Rule:
                     "--capacity, or --cost with --gain"
                 )
             reached = model.curve.reaching(self.precision)
-            return said >= reached.threshold, reached.precision
+            return Choice(said >= reached.threshold, reached.threshold, reached.precision)
         assert self.cost is not None  # noqa: S101 - one of the three is told
-        return said * (1.0 if self.gain is None else self.gain) > self.cost, None
+        gain = 1.0 if self.gain is None else self.gain
+        return Choice(said * gain > self.cost, self.cost / gain)
 
     def gained(self, selected: int, brought: float) -> float | None:
         """Return what acting brings less what it costs; None where nobody told what it costs.
@@ -157,7 +175,8 @@ class Decided:
     Attributes:
         rule: In words.
         of: ``probability`` or ``amount``.
-        threshold: The lowest of those chosen; None where nobody is, or where each group has its own.
+        threshold: See ``Choice``; None where each group has its own.
+        by_lot: Users exactly at the threshold who are left out, because a capacity ends among them.
         users: To choose from.
         chosen: Acted on.
         expected_hits: Sum of the probabilities of those chosen; of amounts, of their amounts.
@@ -174,6 +193,7 @@ class Decided:
     rule: str
     of: str
     threshold: float | None
+    by_lot: int
     users: int
     chosen: int
     expected_hits: float
@@ -192,7 +212,8 @@ class Decided:
             return f"{how}, by {self.by} with thresholds of their own ({self.fair})"
         if self.threshold is None:
             return how
-        return f"{how}, those with {'an' if self.of == 'amount' else 'a'} {self.of} of {self.threshold:.4g} or more"
+        end = f"above {self.threshold:.4g}" if self.rule.startswith("cost") else f"of {self.threshold:.4g} or more"
+        return f"{how}, those with {'an' if self.of == 'amount' else 'a'} {self.of} {end}"
 
     def notes(self) -> Sequence[str]:
         """Say what is expected of them, what was reached before, and what fairness changes."""
@@ -202,6 +223,8 @@ class Decided:
         told = f"{hits} hits (precision {self.expected_precision:.3g})" if self.expected_precision is not None else hits
         gained = "" if self.expected_gain is None else f", a gain of {self.expected_gain:,.2f} after costs"
         found = [f"Expected of those chosen: {told}{gained}."]
+        if self.by_lot:
+            found.append(f"{self.by_lot:,} more are exactly at the threshold, and are left out by lot.")
         if self.reached_precision is not None:
             share, low, high = self.reached_precision
             around = f"{share:.3g} [{low:.3g}, {high:.3g}]"
@@ -295,7 +318,8 @@ class Deciding:
             InputError: The rule does not fit what is foretold, or cannot be met.
         """
         self.check(model, task)
-        chosen, reached = self.rule.choose(model, said)
+        choice = self.rule.choose(model, said)
+        chosen, threshold, reached = choice.chosen, choice.threshold, choice.reached
         unfair = None
         rows: tuple[GroupThreshold, ...] = ()
         if groups is not None and len(said):
@@ -308,7 +332,8 @@ class Deciding:
         return chosen, Decided(
             rule=str(self.rule),
             of="probability" if model.kind == "binary" else "amount",
-            threshold=None if fair or not count else float(said[chosen].min()),
+            threshold=None if fair else threshold,
+            by_lot=0 if fair or self.rule.capacity is None else int((said[~chosen] == threshold).sum()),
             users=len(said),
             chosen=count,
             expected_hits=brought,
@@ -333,8 +358,10 @@ def one_of(
         option: What the message calls the column.
 
     Raises:
-        InputError: Both are given, or the file cannot be used.
+        InputError: Both are given, the column says nothing of users, or the file cannot be used.
     """
+    if column is not None and column not in COLUMNS:
+        raise InputError(unknown_name("column to tell users apart by", column, COLUMNS))
     if groups is None:
         return column
     if column is not None:

@@ -146,7 +146,10 @@ class FairnessReport(Result):
         if self.disparities:
             parts.append(render_table([plain(row) for row in self.disparities]))
         if self.price:
-            parts.append(render_table([_flat(row) for row in self.price]))
+            parts += [
+                render_table([_after(row) for row in self.after]),
+                render_table([_flat(row) for row in self.price]),
+            ]
         return "\n".join([*parts, *self.notes()])
 
 
@@ -172,8 +175,7 @@ def fairness(
     Raises:
         InputError: The task foretells an amount, a setting is not what it can be, or the log is too short.
     """
-    if task.kind != "binary":
-        raise InputError(f"fairness is of a probability and what came of it; {task.name} foretells an amount")
+    _of_a_chance(task)
     if mitigate is not None and mitigate not in KINDS:
         raise InputError(unknown_name("kind of fairness", mitigate, KINDS))
     if not 0 <= bound < np.inf:
@@ -184,10 +186,12 @@ def fairness(
     test, said = bench.test, model.predict(bench.test)
     if isinstance(by, str):
         names = _groups.by_column(given.histories, test.table, by)
+        if (names == UNKNOWN).all():
+            raise InputError(f"no event says a {by} of any of the users asked; give another --by, or --groups FILE.csv")
     else:
         names = _groups.by_user(given.histories, by)[test.rows]
     rule, words = (rule, str(rule)) if rule is not None else _usual(model, len(test))
-    chosen, _ = rule.choose(model, said)
+    chosen = rule.choose(model, said).chosen
     found = by_group(test.told, said, chosen, names, bound=bound, keep=(UNKNOWN,), seed=given.seed)
     told = by if isinstance(by, str) else "group"
     report = _report(task, bench, found, told, name, words, int(chosen.sum()), bound)
@@ -228,6 +232,7 @@ def asked_of(
     task = made(name, {key: value for key, value in asked.items() if key not in mine})
     if not isinstance(task, Prediction):
         raise InputError(f"fairness is of a probability; {name} foretells no number of a user")
+    _of_a_chance(task)
     return functools.partial(fairness, task, by=by, rule=rule, **own)
 
 
@@ -254,7 +259,7 @@ def fairness_of_card(bench: Bench, model: Calibrated, *, bound: float = BOUND) -
     if not told:
         return []
     said = model.predict(bench.test)
-    chosen, _ = _usual(model, len(said))[0].choose(model, said)
+    chosen = _usual(model, len(said))[0].choose(model, said).chosen
     drawn = np.random.default_rng((seed, 5)).permutation(len(said))[:MOST_ON_CARDS]
     cards = []
     for name, names in told.items():
@@ -264,6 +269,11 @@ def fairness_of_card(bench: Bench, model: Calibrated, *, bound: float = BOUND) -
             cards.append({"by": name, "groups": [_on_card(row) for row in found.groups]})
             cards[-1]["warnings"] = list(warnings_of(found.unlike, bound))
     return cards
+
+
+def _of_a_chance(task: Prediction) -> None:
+    if task.kind != "binary":
+        raise InputError(f"fairness is of a probability and what came of it; {task.name} foretells an amount")
 
 
 def warnings_of(unlike: Sequence[Unlike], bound: float) -> tuple[str, ...]:
@@ -339,6 +349,11 @@ def _said(around: Interval) -> str:
     if np.isnan(around.mean):
         return "-"
     return f"{around.mean:.3f} [{around.low:.3f}, {around.high:.3f}]"
+
+
+def _after(row: GroupRow) -> dict[str, Any]:
+    told = {name: _said(row.metrics[name]) for name in ("selection_rate", "true_positive_rate")}
+    return {"after": row.group, "users": row.users, "chosen": row.chosen, **told}
 
 
 def _flat(row: PriceRow) -> dict[str, Any]:

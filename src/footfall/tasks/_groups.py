@@ -123,7 +123,7 @@ def read_groups(file: str | Path) -> dict[str, str]:
         raise InputError(f"--groups {file} has the columns {', '.join(table.column_names)}, and no {lacks[0]}")
     found: dict[str, str] = {}
     for user, group in zip(table["user_id"].to_pylist(), table["group"].to_pylist(), strict=True):
-        if user is None or not group:
+        if not user or not group:
             continue
         if found.setdefault(user, group) != group:
             raise InputError(f"--groups {file} gives {user!r} two groups, {found[user]!r} and {group!r}; give one")
