@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from footfall.serving.predicting import Predictions
     from footfall.serving.recommending import Recommendations, Recommending
     from footfall.tasks._base import Given, Say, Watch
+    from footfall.tasks._fairness import FairnessReport
 
 R = TypeVar("R")
 
@@ -396,8 +397,9 @@ class Shop:
         as_of: Moment | None = None,
         version: str | None = None,
         reasons: bool = False,
+        **deciding: Any,
     ) -> Predictions:
-        """Foretell one number of users: what a trained task says as of now.
+        """Foretell one number of users: what a trained task says as of now; by a rule, choose some of them.
 
         Args:
             task: Its name, e.g. ``purchase``.
@@ -405,18 +407,62 @@ class Shop:
             as_of: Only what happened before this moment is known; all of the log without it.
             version: Of the model; the one that is served without it.
             reasons: Whether each answer says what moved it.
+            **deciding: One of ``capacity``, ``precision``, ``cost`` (of a chance with ``gain``); for equal shares of
+                groups ``fair_by`` or ``groups``, and ``fair``; see ``tasks._decisions.Deciding.of``.
 
         Raises:
-            InputError: The task is unknown, foretells no number of a user, or nothing is trained for it.
+            InputError: The task is unknown, foretells no number of a user, or nothing is trained for it; the rule does
+                not fit it.
         """
         from footfall.serving.bundles import open_bundle
         from footfall.serving.predicting import Predicting
+        from footfall.tasks._decisions import Deciding
         from footfall.tasks._registry import by_name
 
         by_name(task)  # an unknown name is told before anything else
+        rule = Deciding.of(**deciding)
         bundle = open_bundle(self.models_root, task, version)
         asked = Predicting(bundle, self._as_of(as_of, "as-of"), self.moment_us(as_of, "as-of"))
-        return asked.predict(users, reasons=reasons)
+        return asked.predict(users, reasons=reasons, deciding=rule)
+
+    def fairness(
+        self,
+        task: str = "purchase",
+        *,
+        by: str | None = None,
+        groups: Mapping[str, str] | str | Path | None = None,
+        cutoff: Moment | None = None,
+        horizon: str | None = None,
+        size: str = "tiny",
+        epochs: int | None = None,
+        seed: int = 0,
+        say: Say | None = None,
+        watch: Watch | None = None,
+        **asked: Any,
+    ) -> FairnessReport:
+        """Judge what a task foretells and decides by group, on the last horizon before a cutoff.
+
+        Args:
+            task: Its name.
+            by: A column of the log: ``country``, ``region``, ``device``, ``channel``.
+            groups: Or groups by ``user_id``, or a CSV file of it.
+            cutoff: Nothing at or after it is looked at; the end of the log without it.
+            horizon: How far ahead is asked; the length of the log decides without it.
+            size: Of the behaviour model.
+            epochs: Most passes over the log; its length decides without it.
+            seed: Makes what is random repeatable.
+            say: Told what is being done.
+            watch: Told of every training step.
+            **asked: ``capacity``, ``precision``, ``cost``, ``gain``, ``bound``, ``mitigate``; and the task's own
+                settings, e.g. ``family``; see ``tasks._fairness.asked_of``.
+
+        Raises:
+            InputError: The task is unknown or foretells no probability, a setting cannot be used, the log is too short.
+        """
+        from footfall.tasks._fairness import asked_of
+
+        question = asked_of(task, by, groups, asked)
+        return question(self._given(self._as_of(cutoff), horizon, size, epochs, seed, None, say, watch))
 
     def runs(self, ids: Sequence[str] = (), *, task: str | None = None) -> Result:
         """List training runs, or put some side by side.

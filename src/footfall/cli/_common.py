@@ -55,6 +55,22 @@ def scope_options(command: F) -> F:
     return command
 
 
+def rule_options(command: F) -> F:
+    """Add the options that say whom to act on; at most one of the rules."""
+    for option in reversed(
+        [
+            click.option("--capacity", type=click.IntRange(min=1), help="Choose so many users, the highest."),
+            click.option(
+                "--precision", type=float, help="Choose as many as keep this share of hits where that could be seen."
+            ),
+            click.option("--cost", type=float, help="Of acting on one user: choose whom more is expected of."),
+            click.option("--gain", type=float, help="What a hit brings, with --cost."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
 def session_options(command: F) -> F:
     """Add the options that say how sessions are cut."""
     for option in reversed(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from footfall.cli._common import emit, format_option, given, the_shop
+from footfall.cli._common import emit, format_option, given, rule_options, the_shop
 from footfall.cli._training import training_bar
 from footfall.errors import InputError
 
@@ -185,6 +185,12 @@ def recommend_command(
 @click.option("--version", metavar="VERSION", help="Of the model; the one that is served without it.")
 @click.option("--out", metavar="FILE", help="Write them all: .parquet, .csv, .jsonl.")
 @click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="Users that are shown.")
+@rule_options
+@click.option("--fair-by", metavar="COLUMN", help="Choose equal shares by country, region, device or channel.")
+@click.option("--groups", metavar="FILE", help="Choose equal shares by the groups of a .csv with user_id, group.")
+@click.option(
+    "--fair", type=click.Choice(["parity", "opportunity"]), help="Equal shares of users (parity), or of expected hits."
+)
 @format_option
 def predict_command(
     task: str,
@@ -196,16 +202,18 @@ def predict_command(
     out: str | None,
     most: int,
     format_: str,
+    **deciding: Any,
 ) -> None:
     """Foretell TASK (purchase, churn, value) of users: a calibrated probability, or an expected amount.
 
-    Columns: user_id, probability or amount; with --explain what moved each answer most.
+    Columns: user_id, probability or amount; with a rule (--capacity, --precision, or --cost with --gain) decision,
+    whether the user is chosen; with --explain what moved each answer most.
     """
     import dataclasses
 
     users = [*one, *(_users_of(file) if file else ())]
     asked = users if one or file else None
-    found = the_shop().predict(task, asked, as_of=as_of, version=version, reasons=explain)
+    found = the_shop().predict(task, asked, as_of=as_of, version=version, reasons=explain, **given(**deciding))
     if out is None:
         if len(found.table) > most and asked is None:
             click.echo(f"{len(found.table):,} users; here are the first {most} (-n, --user, --users, --out)", err=True)
@@ -214,7 +222,7 @@ def predict_command(
         return
     count = write_stream([found.table], found.table.schema, out)
     click.echo(f"wrote {count:,} rows to {out}", err=True)
-    for note in found.notes():
+    for note in (*([found.decision.headline()] if found.decision else []), *found.notes()):
         click.echo(note, err=True)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.errors import InputError
-from footfall.evaluation._given import Bool, Float64, labels_of, probabilities_of
+from footfall.evaluation._given import Bool, Float64, column, labels_of, probabilities_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +207,24 @@ def from_precision(probabilities: npt.ArrayLike, precision: float, costs: Costs 
             "that, or for a capacity"
         )
     return _decision("precision", p, float(values[enough[-1]]), 1.0, costs)
+
+
+def highest(values: npt.ArrayLike, places: int, *, seed: int = 0) -> Bool:
+    """Return who has the highest values, bool [users]; where the last places fall among equals, these draw lots.
+
+    Args:
+        values: Probabilities, amounts, any numbers; [users].
+        places: How many are chosen; all where there are fewer users.
+        seed: Of the lot.
+
+    Raises:
+        InputError: They are no finite numbers.
+    """
+    v = column("values", values)
+    lot = np.random.default_rng(seed).permutation(len(v))
+    taken: Bool = np.zeros(len(v), np.bool_)
+    taken[np.lexsort((lot, -v))[: max(places, 0)]] = True
+    return taken
 
 
 def _decision(rule: str, p: Float64, threshold: float, share: float, costs: Costs | None) -> Decision:

@@ -15,11 +15,13 @@ from footfall.errors import InputError
 from footfall.histories.columns import FIRST_CODE
 from footfall.histories.store import Histories
 from footfall.predictors._base import Examples, Int64
-from footfall.results import Result
+from footfall.results import Result, plain
 from footfall.serving.bundles import Bundle
 from footfall.serving.naming import names_of
 from footfall.serving.people import ids_of, rows_of
+from footfall.tasks import _groups
 from footfall.tasks._base import Task
+from footfall.tasks._decisions import Decided, Deciding
 from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
 from footfall.tasks._probable import Calibrated
@@ -46,7 +48,9 @@ class Predictions(Result):
         left_out: Ids that the log does not know by then: nothing is foretold of them.
         table: ``user_id`` and ``probability`` or ``amount``, highest first where everybody is asked; of amounts also
             ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them; with reasons, a
-            list of what moved each answer most.
+            list of what moved each answer most; with a rule, ``decision``: whether a user is chosen. Of questions about
+            things, ``kind`` and ``thing`` too.
+        decision: What the rule came to; None without one.
     """
 
     question: str
@@ -56,19 +60,22 @@ class Predictions(Result):
     users: int
     left_out: tuple[str, ...]
     table: pa.Table
+    decision: Decided | None = None
 
     def headline(self) -> str:
         """Say what this is."""
-        return (
-            f"{self.question}: {self.users:,} users as of {self.as_of[:16]}, by {self.model} (version {self.version})"
-        )
+        decided = "" if self.decision is None else f"\n{self.decision.headline()}"
+        asked = f"{self.question}: {self.users:,} users as of {self.as_of[:16]}"
+        return f"{asked}, by {self.model} (version {self.version}){decided}"
 
     def notes(self) -> Sequence[str]:
-        """Say who is left out."""
+        """Say what is expected of those chosen, and who is left out."""
+        decided = () if self.decision is None else tuple(self.decision.notes())
         if not self.left_out:
-            return ()
+            return decided
         shown = ", ".join(self.left_out[:5])
-        return (f"Nothing is known of {len(self.left_out):,} of those asked for, and nothing is foretold: {shown}.",)
+        told = f"Nothing is known of {len(self.left_out):,} of those asked for, and nothing is foretold: {shown}."
+        return (*decided, told)
 
     def to_arrow(self) -> pa.Table:
         """Return the answers as an Arrow table."""
@@ -85,6 +92,7 @@ class Predictions(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""
         about = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "table"}
+        about["decision"] = plain(self.decision)
         return {**about, "left_out": list(self.left_out), "predictions": self.table.to_pylist()}
 
 
@@ -123,13 +131,21 @@ class Predicting:
         if backbone is not None:
             backbone.grow(self.log.coded)
 
-    def predict(self, users: Sequence[str] | None = None, *, reasons: bool = False) -> Predictions:
+    def predict(
+        self, users: Sequence[str] | None = None, *, reasons: bool = False, deciding: Deciding | None = None
+    ) -> Predictions:
         """Return what is foretold of users.
 
         Args:
             users: Their ids; everybody that the question is about without it.
             reasons: Whether each answer says what moved it.
+            deciding: By what rule some of them are chosen; without it nobody is.
+
+        Raises:
+            InputError: The rule does not fit what is foretold, or cannot be met.
         """
+        if deciding is not None:
+            deciding.check(self.model, self.task.name)
         left_out: tuple[str, ...] = ()
         if users is None:
             rows = self.task.asked(self.log, self.now_us)
@@ -152,20 +168,19 @@ class Predicting:
         if self.model.bands is not None:
             around = self.model.bands.apply(said[order])
             columns |= {name: pa.array(around[:, at], pa.float64()) for at, name in enumerate(BANDS)}
+        decided = None
+        if deciding is not None:
+            by = deciding.by
+            groups = None if by is None else _groups.at(self.histories, answers.rows, self.now_us, by)
+            chosen, decided = deciding.decide(self.model, said, self.task.name, groups)
+            columns["decision"] = pa.array(chosen[order], pa.bool_())
         if reasons:
             told = [[dataclasses.asdict(reason) for reason in why[place]] for place in order.tolist()]
             columns["reasons"] = pa.array(told, pa.list_(REASON))
         moment = dt.datetime.fromtimestamp(self.now_us / 1e6, dt.UTC).isoformat(timespec="seconds")
         about = self.bundle.about
-        return Predictions(
-            about["question_text"],
-            about["served"],
-            self.bundle.version,
-            moment,
-            answers.users,
-            left_out,
-            pa.table(columns),
-        )
+        by_whom = (about["question_text"], about["served"], self.bundle.version)
+        return Predictions(*by_whom, moment, answers.users, left_out, pa.table(columns), decided)
 
     def _answers(self, rows: Int64, *, reasons: bool) -> _Answers:
         parts: list[_Answers] = []

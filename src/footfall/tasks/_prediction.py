@@ -26,6 +26,7 @@ from footfall.schema import US_PER_DAY, US_PER_S
 from footfall.tasks._answered import Answered
 from footfall.tasks._base import Given, Task, Trained
 from footfall.tasks._contest import epochs_for
+from footfall.tasks._fairness import fairness_of_card
 from footfall.tasks._moments import Log, Moments
 from footfall.tasks._prediction_result import LEAK, PredictionBoard, board, judged
 from footfall.tasks._probable import Calibrated
@@ -201,6 +202,7 @@ class Prediction(Task):
         found = self._contest(bench, self._known(GATES if self.family is None else (self.family,)))
         shown = self._board([found], bench)
         given.say(f"fitting {shown.champion} up to the last horizon")
+        judged_by = next(e.model for e in found if e.name == shown.champion and e.model is not None)
         model = self._fitted(shown.champion, bench, Examples.stack([bench.learn, bench.later]), bench.test)
         shares = sorted(model.predictor.importances().items(), key=lambda pair: -pair[1])
         about = {
@@ -213,6 +215,7 @@ class Prediction(Task):
             "calibration": model.calibration,
             "importances": dict(shares[:20]),
             "leaks": list(shown.leaks),
+            "fairness": fairness_of_card(bench, judged_by),
             "families": shown.table_rows(),
         }
         return Trained(model, about, {}, shown, bench.log.coded.content)
@@ -234,6 +237,24 @@ class Prediction(Task):
         bench = self._bench(given)
         rounds = [self._contest(bench.seeded(seed), names) for seed in seeds]
         return self._board(rounds, bench, seeds)
+
+    def champion(self, given: Given) -> tuple[Bench, str, Calibrated]:
+        """Return the bench, and the family that is best before the horizon that judges, with what it learnt there.
+
+        Args:
+            given: What is learnt from and judged by.
+
+        Raises:
+            InputError: The log lacks what is asked for, is too short, or no family could learn.
+        """
+        names = self._known(GATES if self.family is None else (self.family,))
+        bench = self._bench(given)
+        found = self._contest(bench, names)
+        fitted = [(entrant.model.worth, entrant.name, entrant.model) for entrant in found if entrant.model is not None]
+        if not fitted:
+            raise InputError("no family could learn: " + "; ".join(f"{each.name}: {each.why_not}" for each in found))
+        _, name, model = max(fitted, key=lambda each: each[0])
+        return bench, name, model
 
     def _bench(self, given: Given) -> Bench:
         log = Log.of(given.histories)

@@ -13,6 +13,7 @@ import numpy as np
 from footfall.errors import InputError
 from footfall.evaluation.calibration import chosen
 from footfall.evaluation.calibrators import Calibrator
+from footfall.evaluation.precision_curve import PrecisionCurve
 from footfall.evaluation.probability import log_loss
 from footfall.evaluation.quantiles import Quantiles
 from footfall.predictors._base import Examples, Float64, Kind, Predictor
@@ -35,6 +36,7 @@ class Calibrated:
             less Tweedie's deviance of an amount. Higher is better.
         bands: Quantiles of an amount given what is foretold of it, learnt there too; None of a chance, and of what an
             older Footfall kept.
+        curve: What came of a chance there, by probability; None of an amount, and where an older Footfall kept none.
     """
 
     predictor: Predictor
@@ -42,6 +44,7 @@ class Calibrated:
     calibration: Mapping[str, Any]
     worth: float = float("nan")
     bands: Quantiles | None = None
+    curve: PrecisionCurve | None = None
 
     @classmethod
     def of(cls, predictor: Predictor, later: Examples, *, seed: int = 0) -> Self:
@@ -60,7 +63,8 @@ class Calibrated:
             crossed[~one] = _apply(kind, _learnt(kind, scores[one], told[one], seed), scores[~one])
         learnt = _learnt(kind, scores, told, seed)
         bands = Quantiles.fit(_apply(kind, learnt, scores), told) if kind == "amount" else None
-        return cls(predictor, kind, learnt, _worth(kind, told, crossed), bands)
+        curve = PrecisionCurve.of(_apply(kind, learnt, scores), told) if kind == "binary" else None
+        return cls(predictor, kind, learnt, _worth(kind, told, crossed), bands, curve)
 
     def predict(self, examples: Examples) -> Float64:
         """Return a probability, or an expected amount, for each example, float64 [examples].
@@ -91,6 +95,7 @@ class Calibrated:
         about = {"predictor": self.predictor.name, "kind": self.kind, "calibration": self.calibration}
         if self.bands is not None:
             about["quantiles"] = self.bands.to_dict()
+        about |= {} if self.curve is None else {"curve": self.curve.to_dict()}
         (folder / _FILE).write_text(json.dumps({"format": 1, **about, "worth": self.worth}) + "\n", "utf-8")
 
     @staticmethod
@@ -116,7 +121,8 @@ class Calibrated:
             raise InputError(f"{folder / _FILE} has format {given!r}; accepted: 1; use the Footfall that wrote it")
         predictor = by_name(about["predictor"]).load(folder / "predictor")
         bands = Quantiles.from_dict(about["quantiles"]) if "quantiles" in about else None
-        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands)
+        curve = PrecisionCurve.from_dict(about["curve"]) if "curve" in about else None
+        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands, curve)
 
 
 def _learnt(kind: Kind, scores: Float64, told: Float64, seed: int) -> Mapping[str, Any]:
