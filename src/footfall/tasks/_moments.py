@@ -97,7 +97,15 @@ class Log:
         inside &= self.events_of(*names) if names else ~self.events_of(*PASSIVE_EVENT_TYPES)
         return np.unique(self.raw.rows[inside])
 
-    def at(self, rows: Int64, cutoff_us: int, horizon_us: int, labels: Float64 | None = None) -> Examples:
+    def at(
+        self,
+        rows: Int64,
+        cutoff_us: int,
+        horizon_us: int,
+        labels: Float64 | None = None,
+        *,
+        facts: ItemFacts | None = None,
+    ) -> Examples:
         """Return examples of some histories at one moment.
 
         Args:
@@ -105,8 +113,10 @@ class Log:
             cutoff_us: The moment.
             horizon_us: How far ahead is asked.
             labels: What came of it.
+            facts: What was known of items by then; what all events of this log tell without it.
         """
-        facts = ItemFacts.of(self.raw, cutoff_us, self.types)
+        if facts is None:
+            facts = ItemFacts.of(self.raw, cutoff_us, self.types)
         table = user_features(
             self.raw, cutoff_us, self.types, facts=facts, rows=rows, timezone=self.timezone, currency=self.currency
         )

@@ -25,6 +25,7 @@ from footfall.recommenders.behaviour import Behaviour
 from footfall.schema import US_PER_DAY, US_PER_S
 from footfall.tasks._base import Given, Task, Trained
 from footfall.tasks._contest import epochs_for
+from footfall.tasks._judgement import judgement
 from footfall.tasks._moments import Log, Moments
 from footfall.tasks._prediction_result import LEAK, PredictionBoard, board, judged
 from footfall.tasks._probable import Calibrated
@@ -179,6 +180,7 @@ class Prediction(Task):
             "importances": dict(shares[:20]),
             "leaks": list(shown.leaks),
             "families": shown.table_rows(),
+            **judgement(self, bench, found, shown),
         }
         return Trained(model, about, {}, shown, bench.log.coded.content)
 
