@@ -201,7 +201,10 @@ def test_nothing_touched_is_the_log_itself() -> None:
     [
         (lambda log: realistic(log, CUTOFF, share=1.5), "share = 1.5 cannot be used; accepted: from 0 to 1"),
         (lambda log: realistic(log, START), "at or after the cutoff; cut it first"),
-        (lambda log: dropped(log, np.zeros(12, np.bool_)).of(log_of([4]), "UTC"), "give the log that the edit was made"),
+        (
+            lambda log: dropped(log, np.zeros(12, np.bool_)).of(log_of([4]), "UTC"),
+            "give the log that the edit was made",
+        ),
     ],
 )
 def test_what_cannot_be_edited_says_why(call: Any, said: str) -> None:

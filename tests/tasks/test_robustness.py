@@ -32,9 +32,7 @@ CUTOFF = START + 60 * DAY
 Event = dict[str, Any]
 
 
-def events(
-    users: int = 200, days: int = 70, seed: int = 0, dear_from: int = 10**9, gap_days: float = 5
-) -> list[Event]:
+def events(users: int = 200, days: int = 70, seed: int = 0, dear_from: int = 10**9, gap_days: float = 5) -> list[Event]:
     """Users come the more often the higher their number, and every third of them buys; prices may rise one day."""
     rng = np.random.default_rng(seed)
     found: list[Event] = []
