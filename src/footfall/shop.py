@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from footfall.lake.rejects import RejectsReport
     from footfall.lake.report import IngestReport
     from footfall.results import Result
+    from footfall.serving.bundles import ModelCard
     from footfall.serving.predicting import Predictions
     from footfall.serving.recommending import Recommendations, Recommending
     from footfall.tasks._base import Given, Say, Watch
@@ -463,6 +464,22 @@ class Shop:
 
         question = asked_of(task, by, groups, asked)
         return question(self._given(self._as_of(cutoff), horizon, size, epochs, seed, None, say, watch))
+
+    def card(self, task: str = "recommend", *, version: str | None = None) -> ModelCard:
+        """Return the card of what is trained for a task: what it is, how good it is, and its known limits.
+
+        Args:
+            task: Its name.
+            version: Of the model; the one that is served without it.
+
+        Raises:
+            InputError: The task is unknown, nothing is trained for it, or there is no such version.
+        """
+        from footfall.serving.bundles import read_card
+        from footfall.tasks._registry import by_name
+
+        by_name(task)  # an unknown name is told before anything else
+        return read_card(self.models_root, task, version)
 
     def runs(self, ids: Sequence[str] = (), *, task: str | None = None) -> Result:
         """List training runs, or put some side by side.

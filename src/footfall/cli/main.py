@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recommend": ("models", "Recommend items to users, with reasons."),
     "predict": ("models", "Foretell what each user will do, with reasons."),
     "fairness": ("fairness", "Judge what is foretold and decided by country, device or your own groups."),
+    "card": ("models", "Show the card of a trained model: what it is, how good, and its limits."),
     "runs": ("models", "List training runs, or put some side by side."),
     "links": ("people", "Which devices are joined to which users, and why others are not."),
     "link": ("people", "Join a device to a user."),

@@ -226,6 +226,27 @@ def predict_command(
         click.echo(note, err=True)
 
 
+@click.command("card")
+@click.argument("task", metavar="TASK")
+@click.option("--version", metavar="VERSION", help="Of the model; the one that is served without it.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["markdown", "json"]),
+    default="markdown",
+    show_default=True,
+    help="The card, or every fact that it is made of.",
+)
+def card_command(task: str, version: str | None, format_: str) -> None:
+    """Show the card of what is trained for TASK: data, metrics, calibration, robustness, drift, known limits.
+
+    The card is Markdown; the plot that it shows lies beside it in the folder that is named on stderr.
+    """
+    found = the_shop().card(task, version=version)
+    click.echo(found.to_json() if format_ == "json" else found.text)
+    click.echo(f"in {found.path}", err=True)
+
+
 @click.command("runs")
 @click.argument("ids", metavar="RUN...", nargs=-1)
 @click.option("--task", help="Runs of this task only.")

@@ -2,7 +2,8 @@
 
 models/<task>/<version>/
   bundle.json        format, task, version, lake version, code version, what was asked, settings, metrics, checksums
-  card.md            the same for a reader
+  card.md            the same for a reader (``cards``)
+  reliability.svg    of a prediction: what was said against what came; of amounts deciles.svg
   vocabularies.json  the ids that codes stand for
   model/             what the family itself wrote
 models/<task>/champion   the version that is served
@@ -13,8 +14,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,13 +27,18 @@ from footfall._version import __version__
 from footfall.errors import InputError
 from footfall.recommenders._learnt import read_settings
 from footfall.recommenders._registry import by_name
-from footfall.results import format_cell
+from footfall.results import plain
+from footfall.serving._card_plot import write_plot
+from footfall.serving.cards import card
 from footfall.serving.vocabularies import Vocabularies
 from footfall.tasks._probable import Calibrated
 
 FORMAT: Final = 1
 CHAMPION: Final = "champion"
+SOFTWARE: Final = ("numpy", "scikit-learn", "lightgbm", "torch")
+"""Packages whose versions a bundle tells."""
 _ABOUT: Final = "bundle.json"
+_CARD: Final = "card.md"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,11 +90,14 @@ def write_bundle(models: Path, task: str, model: Any, vocabularies: Vocabularies
         "version": version,
         "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "code_version": __version__,
+        "software": _software(),
         **about,
-        "checksums": {str(file.relative_to(fresh)): _checksum(file) for file in _files(fresh)},
     }
+    if "judged" in facts:
+        write_plot(facts, fresh)
+    facts["checksums"] = {str(file.relative_to(fresh)): _checksum(file) for file in _files(fresh)}
     (fresh / _ABOUT).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (fresh / "card.md").write_text(_card(facts), encoding="utf-8")
+    (fresh / _CARD).write_text(card(facts), encoding="utf-8")
     for file in _files(fresh):
         with file.open("rb") as opened:
             os.fsync(opened.fileno())
@@ -138,6 +149,24 @@ def open_bundle(models: Path, task: str, version: str | None = None) -> Bundle:
     Raises:
         InputError: There is none, it was written by a later Footfall, or a file is not as it was written.
     """
+    folder, about = read_about(models, task, version)
+    for name, expected in about["checksums"].items():
+        if not (folder / name).is_file() or _checksum(folder / name) != expected:
+            raise InputError(f"{folder / name} is not as it was written; train again (footfall train {task})")
+    return Bundle(folder, about, Vocabularies.load(folder), _read_model(folder / "model"))
+
+
+def read_about(models: Path, task: str, version: str | None = None) -> tuple[Path, dict[str, Any]]:
+    """Return a bundle's folder and what its ``bundle.json`` says, without opening the model.
+
+    Args:
+        models: The workspace's folder of models.
+        task: Name of the task.
+        version: A version; the one that is served without it.
+
+    Raises:
+        InputError: There is none, it was written by a later Footfall, or its facts cannot be read.
+    """
     home = models / task
     if version is None:
         if not (home / CHAMPION).is_file():
@@ -148,16 +177,51 @@ def open_bundle(models: Path, task: str, version: str | None = None) -> Bundle:
         have = ", ".join(versions(models, task)) or "none"
         raise InputError(f"there is no version {version!r} of {task}; have: {have}")
     try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
     except ValueError:
         raise InputError(f"{folder / _ABOUT} is not as it was written; train again (footfall train {task})") from None
     if about.get("format") != FORMAT:
         given = about.get("format")
         raise InputError(f"{folder} has format {given!r}; accepted: {FORMAT}; use the Footfall that wrote it")
-    for name, expected in about["checksums"].items():
-        if not (folder / name).is_file() or _checksum(folder / name) != expected:
-            raise InputError(f"{folder / name} is not as it was written; train again (footfall train {task})")
-    return Bundle(folder, about, Vocabularies.load(folder), _read_model(folder / "model"))
+    return folder, about
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCard:
+    """The card of a bundle.
+
+    Attributes:
+        path: The bundle's folder; a plot that the card shows lies in it.
+        text: The card, Markdown.
+        about: Every fact that it is made of.
+    """
+
+    path: Path
+    text: str
+    about: Mapping[str, Any]
+
+    def to_json(self) -> str:
+        """Return the facts as one JSON document."""
+        return json.dumps(plain(self.about), ensure_ascii=False, allow_nan=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def read_card(models: Path, task: str, version: str | None = None) -> ModelCard:
+    """Return a bundle's card as it was written; the model is not opened.
+
+    Args:
+        models: The workspace's folder of models.
+        task: Name of the task.
+        version: A version; the one that is served without it.
+
+    Raises:
+        InputError: As ``read_about``.
+    """
+    folder, about = read_about(models, task, version)
+    file = folder / _CARD
+    return ModelCard(folder, file.read_text(encoding="utf-8") if file.is_file() else card(about), about)
 
 
 def _read_model(folder: Path) -> Any:
@@ -182,15 +246,6 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _card(facts: Mapping[str, Any]) -> str:
-    lines = [f"# {facts['task']} {facts['version']}", ""]
-    for name, value in facts.items():
-        if name in ("checksums", "families"):
-            continue
-        lines.append(f"- **{name}**: {format_cell(value)}")
-    families = facts.get("families", [])
-    if families:
-        names = list(families[0])
-        lines += ["", "| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-        lines += ["| " + " | ".join(format_cell(row[name]) for name in names) + " |" for row in families]
-    return "\n".join(lines) + "\n"
+def _software() -> dict[str, str]:
+    """Return the versions of what a model is learnt with."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in SOFTWARE}}

@@ -112,6 +112,7 @@ class Log:
         labels: Float64 | None = None,
         *,
         known_us: int | None = None,
+        facts: ItemFacts | None = None,
         groups: Collection[str] | None = None,
     ) -> Examples:
         """Return examples of some histories, at one moment or each at its own.
@@ -122,11 +123,13 @@ class Log:
             horizon_us: How far ahead is asked.
             labels: What came of it.
             known_us: Items are known as of this moment, at most the first cutoff; as of that without it.
+            facts: What was known of items by then; what all events of this log tell without it.
             groups: Of features; all of them without it.
         """
         moments = np.full(len(rows), cutoff_us, np.int64)
         first = int(moments.min(initial=self.ends_us))
-        facts = ItemFacts.of(self.raw, first if known_us is None else min(first, known_us), self.types)
+        if facts is None:
+            facts = ItemFacts.of(self.raw, first if known_us is None else min(first, known_us), self.types)
         table = user_features(
             self.raw,
             moments,

@@ -26,7 +26,7 @@ from footfall.schema import US_PER_DAY, US_PER_S
 from footfall.tasks._answered import Answered
 from footfall.tasks._base import Given, Task, Trained
 from footfall.tasks._contest import epochs_for
-from footfall.tasks._fairness import fairness_of_card
+from footfall.tasks._judgement import judgement
 from footfall.tasks._moments import Log, Moments
 from footfall.tasks._prediction_result import LEAK, PredictionBoard, board, judged
 from footfall.tasks._probable import Calibrated
@@ -202,7 +202,6 @@ class Prediction(Task):
         found = self._contest(bench, self._known(GATES if self.family is None else (self.family,)))
         shown = self._board([found], bench)
         given.say(f"fitting {shown.champion} up to the last horizon")
-        judged_by = next(e.model for e in found if e.name == shown.champion and e.model is not None)
         model = self._fitted(shown.champion, bench, Examples.stack([bench.learn, bench.later]), bench.test)
         shares = sorted(model.predictor.importances().items(), key=lambda pair: -pair[1])
         about = {
@@ -215,8 +214,8 @@ class Prediction(Task):
             "calibration": model.calibration,
             "importances": dict(shares[:20]),
             "leaks": list(shown.leaks),
-            "fairness": fairness_of_card(bench, judged_by),
             "families": shown.table_rows(),
+            **judgement(self, bench, found, shown),
         }
         return Trained(model, about, {}, shown, bench.log.coded.content)
 
