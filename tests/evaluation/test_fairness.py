@@ -122,7 +122,8 @@ def test_edges() -> None:
     assert np.isnan(alone.groups[0].metrics["AUROC"].mean)
     assert np.isnan(alone.groups[0].metrics["false_positive_rate"].mean)
     assert (alone.disparities, alone.unlike) == ({}, ())
-    one = by_group(*shop()[:3], np.full(800, "all"), repeats=5)
+    y, p, chosen, _ = shop()
+    one = by_group(y, p, chosen, np.full(800, "all"), repeats=5)
     assert len(one.groups) == 1
     assert not one.groups[0].against_rest
     with pytest.raises(InputError, match="give one a user"):

@@ -111,7 +111,7 @@ def test_every_task_takes_the_rules_that_fit_it(name: str) -> None:
     for asked in fit:
         chosen, _ = decide(kind, said, curve, **asked)
         assert 0 < chosen.sum() < 60
-    unfit = [{"cost": 1}] if kind == "binary" else [{"precision": 0.7}, {"cost": 1, "gain": 3}]
+    unfit: list[dict[str, Any]] = [{"cost": 1}] if kind == "binary" else [{"precision": 0.7}, {"cost": 1, "gain": 3}]
     for asked in unfit:
         with pytest.raises(InputError, match=r"this foretells|needs --gain"):
             decide(kind, said, curve, **asked)

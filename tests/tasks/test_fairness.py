@@ -168,4 +168,4 @@ def test_refusals_of_the_log_and_of_settings(histories: Histories) -> None:
         ({"by": "country", "mitigate": "pariti"}, "did you mean 'parity'"),
     ):
         with pytest.raises(InputError, match=said):
-            fairness(task("purchase"), given(histories), **asked)  # type: ignore[arg-type]  # wrong ones, too
+            fairness(task("purchase"), given(histories), **asked)

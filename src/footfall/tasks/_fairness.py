@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 BOUND: Final = 0.1
 ON_CARDS: Final = ("country", "device", "channel")
-MOST_ON_CARDS: Final = 20_000
+MOST_ON_CARDS: Final = 10_000
 """Users by whom a card is judged; of more, so many are drawn."""
 _CARD_METRICS: Final = ("rate", "mean_probability", "AUROC", "ECE", "selection_rate")
 _AT_ONCE: Final = 4
@@ -239,7 +239,7 @@ def asked_of(
 def fairness_of_card(bench: Bench, model: Calibrated, *, bound: float = BOUND) -> list[dict[str, Any]]:
     """Return how the champion did by country, device and channel on the judged horizon, JSON-ready, for a model card.
 
-    Users are chosen as in ``fairness`` without a rule. Of more than 20,000 users so many are drawn.
+    Users are chosen as in ``fairness`` without a rule. Of more than 10,000 users so many are drawn.
 
     Args:
         bench: Of the contest.
@@ -264,7 +264,7 @@ def fairness_of_card(bench: Bench, model: Calibrated, *, bound: float = BOUND) -
     cards = []
     for name, names in told.items():
         some = bench.test.told[drawn], said[drawn], chosen[drawn], names[drawn]
-        found = by_group(*some, bound=bound, keep=(UNKNOWN,), seed=seed, repeats=200)
+        found = by_group(*some, bound=bound, keep=(UNKNOWN,), seed=seed, repeats=100)
         if len(found.groups) > 1:
             cards.append({"by": name, "groups": [_on_card(row) for row in found.groups]})
             cards[-1]["warnings"] = list(warnings_of(found.unlike, bound))
