@@ -286,7 +286,7 @@ class Shop:
         Raises:
             InputError: The task is unknown, or the log has nothing that it could learn from.
         """
-        from footfall.serving.bundles import write_bundle
+        from footfall.serving.bundles import CARD_ONLY, write_bundle
         from footfall.serving.vocabularies import Vocabularies
         from footfall.tasks._registry import made
         from footfall.training.records import RunRecord
@@ -310,7 +310,8 @@ class Shop:
         except BaseException as error:
             record.fail(began, f"{type(error).__name__}: {error}")
             raise
-        record.end(began, trained.curves, {**trained.about, "bundle": path.name})
+        brief = {name: value for name, value in trained.about.items() if name not in CARD_ONLY}
+        record.end(began, trained.curves, {**brief, "bundle": path.name})
         return dataclasses.replace(trained.result, bundle=str(path))  # type: ignore[call-arg]  # every task's result has one
 
     def evaluate(

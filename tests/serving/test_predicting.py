@@ -209,3 +209,13 @@ def test_a_recommender_foretells_no_number(shop: Shop) -> None:
     shop.train("recommend", family="popularity", epochs=1)
     with pytest.raises(InputError, match="recommend foretells no number of a user"):
         shop.predict("recommend")
+
+
+def test_the_record_of_a_run_leaves_tables_to_the_card(shop: Shop) -> None:
+    shown = call(shop, "runs", "--task", "purchase", "--format", "json")
+    (run,) = [row["id"] for row in json.loads(shown.stdout)["rows"]]
+    told = call(shop, "runs", run).output
+    assert "outcome.served" in told
+    assert "outcome.bundle" in told
+    assert "outcome.robustness" not in told
+    assert shop.card("purchase").about["robustness"]["edits"]

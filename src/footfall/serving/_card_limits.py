@@ -121,10 +121,10 @@ def _stability(facts: Mapping[str, Any]) -> Iterator[str]:
 def _drift(facts: Mapping[str, Any]) -> Iterator[str]:
     found = facts["drift"]
     if found["n_much"]:
-        first = [row["feature"] for row in found["features"][:3]]
+        first = [row["feature"] for row in found["features"][: min(found["n_much"], 3)]]
         yield (
             f"{found['n_much']} of {found['n_features']} features are far from where they were at the first cutoffs "
-            f"(PSI above 0.25): {_and(first)}{' and others' if found['n_much'] > 3 else ''}."
+            f"(PSI above 0.25): {', '.join(first)}{' and others' if found['n_much'] > 3 else ''}."
         )
     if found["scores"]["size"] in ("some", "much"):
         yield f"The answers themselves drifted from calibration to judging (PSI {found['scores']['psi']:.2f})."

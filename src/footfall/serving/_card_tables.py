@@ -40,20 +40,23 @@ def with_interval(ends: Sequence[float | None]) -> str:
     Args:
         ends: Value, low, high; None where it cannot be told.
 
-    >>> with_interval([0.87567, 0.8298, 0.915]), with_interval([0.5, None, None])
-    ('0.876 [0.830, 0.915]', '0.500')
+    >>> with_interval([0.87567, 0.8298, 0.915]), with_interval([0.5, None, None]), with_interval([0, 0, 0.0043])
+    ('0.876 [0.830, 0.915]', '0.500', '0.00000 [0.00000, 0.00430]')
     """
     value, low, high = ends
     if value is None:
         return "-"
     if low is None or high is None:
         return _fixed(value, value)
-    return f"{_fixed(value, value)} [{_fixed(low, value)}, {_fixed(high, value)}]"
+    like = value or high or low
+    return f"{_fixed(value, like)} [{_fixed(low, like)}, {_fixed(high, like)}]"
 
 
 def _fixed(value: float, like: float) -> str:
     """Write a number with as many decimals as give another three significant digits."""
     size = abs(like)
+    if size == 0:
+        return "0"
     decimals = (
         0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3 if size >= 0.1 else 4 if size >= 0.01 else 5
     )

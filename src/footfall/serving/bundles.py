@@ -35,6 +35,8 @@ from footfall.tasks._probable import Calibrated
 
 FORMAT: Final = 1
 CHAMPION: Final = "champion"
+CARD_ONLY: Final = frozenset({"data", "moments", "metrics", "judged", "robustness", "drift", "fairness"})
+"""Facts that are tables, for a card; the record of a run, which says its bundle, goes without them."""
 SOFTWARE: Final = ("numpy", "scikit-learn", "lightgbm", "torch")
 """Packages whose versions a bundle tells."""
 _ABOUT: Final = "bundle.json"

@@ -7,6 +7,7 @@ known of items is that of the whole log as it is: an edit moves what is known of
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -50,19 +51,13 @@ def robustness(model: Calibrated, log: Log, test: Examples, *, seed: int = 0) ->
     places = drawn(log, test, seed)
     some, cutoff = test.take(places), int(test.cutoff_us[0])
     facts = ItemFacts.of(log.raw, cutoff, log.types)
-    past = Log(
-        before(log.raw.take(some.rows), cutoff),
-        before(log.coded.take(some.rows), cutoff),
-        log.types,
-        log.timezone,
-        log.currency,
-    )
+    raw, coded = (before(part.take(some.rows), cutoff) for part in (log.raw, log.coded))
+    past = dataclasses.replace(log, raw=raw, coded=coded)
     said = _answers(model, past, some, facts)
     edits = []
     for edit in realistic(past.raw, cutoff, seed=seed):
-        edited = Log(
-            edit.of(past.raw, log.timezone), edit.of(past.coded, log.timezone), log.types, log.timezone, log.currency
-        )
+        raw, coded = (edit.of(part, log.timezone) for part in (past.raw, past.coded))
+        edited = dataclasses.replace(past, raw=raw, coded=coded)
         edits.append(_row(edit, model.kind, some.told, said, _answers(model, edited, some, facts), seed))
     weakest = min(edits, key=lambda row: row["overlap"])
     found: dict[str, Any] = plain(
