@@ -1,7 +1,7 @@
 """What can be said of candidates from a history: how each was met and bought, and what stands beside it on the shelf.
 
-A candidate has a row of numbers, the same for one live user and for a whole log. What a log lacks (times, types, orders,
-content) is NaN throughout.
+A candidate has a row of numbers, the same for one live user and for a whole log. What a log lacks (times, types,
+orders, content) is NaN throughout.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def _plain(item: Int32) -> Int32:
 
 
 @kernel
-def _find(found: Float32, codes: Codes, offsets: Int64, item: Int32, times: Int64, types: Int64, orders: Int64) -> None:
+def _find(  # noqa: C901, PLR0912 - one pass is one loop
+    found: Float32, codes: Codes, offsets: Int64, item: Int32, times: Int64, types: Int64, orders: Int64
+) -> None:
     width = codes.shape[1]
     order, newest, oldest = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int64)
     for row in range(len(codes)):
@@ -152,7 +154,7 @@ def _find(found: Float32, codes: Codes, offsets: Int64, item: Int32, times: Int6
 
 
 @kernel
-def _look(
+def _look(  # noqa: C901, PLR0912 - one pass is one loop
     found: Float32,
     codes: Codes,
     offsets: Int64,

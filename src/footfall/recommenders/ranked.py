@@ -38,7 +38,8 @@ class Ranked(Recommender):
     A blend gives each member one weight for every history and every item. Here trees see of each candidate what every
     member says of it (score, how far below that member's best, its rank among the candidates), how often, how long ago
     and by which type of event the user met it, its cycle of orders, the same of its category and brand, how popular it
-    is and was of late, and how long the history is: so a member can count for more where it knows more. The trees learn from cases that no member has learnt from.
+    is and was of late, and how long the history is: so a member can count for more where it knows more.
+    The trees learn from cases that no member has learnt from.
 
     Items that are no candidates stand below them in the blend's order. A history without events is the blend's alone.
 

@@ -43,6 +43,7 @@ def drifted(
     test: Examples,
     said: Float64,
     *,
+    before: Float64 | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Return what has moved, JSON-ready.
@@ -55,6 +56,7 @@ def drifted(
         later: Those that calibrated.
         test: Those judged.
         said: What the model answered to those judged, float64 [users].
+        before: What it answered to those that calibrated, where answers are not what the model says of each example.
         seed: Draws rows where there are very many.
 
     Returns:
@@ -64,14 +66,14 @@ def drifted(
         [value, low, high]).
     """
     early = moments.learn_us[: max((len(moments.learn_us) + 1) // 2, 1)]
-    then = _some(learn.take(np.flatnonzero(np.isin(learn.cutoff_us, early))), seed)
+    then = _some(learn.take(np.flatnonzero(_slice_of(moments, learn) < len(early))), seed)
     now = _some(test, seed)
     rows: list[dict[str, Any]] = []
     for name in then.table.names:
         moved = drift(then.table.column(name), now.table.column(name), codes=name in then.table.categories)
         rows.append({"feature": name, "psi": moved.psi, "by_chance": moved.by_chance, "size": moved.size})
     rows.sort(key=lambda row: -row["psi"])
-    answers = drift(model.predict(_some(later, seed)), said)
+    answers = drift(model.predict(_some(later, seed)) if before is None else before, said)
     found: dict[str, Any] = plain(
         {
             "features": rows[:SHOWN],
@@ -80,7 +82,8 @@ def drifted(
             "n_much": sum(row["psi"] >= MUCH and row["size"] != "none" for row in rows),
             "scores": {"psi": answers.psi, "by_chance": answers.by_chance, "size": answers.size},
             "rates": _rates(moments, learn, later, test),
-            "halves": _halves(model.kind, log, test, said, seed),
+            # Questions of the running visit are asked of whoever is there.
+            "halves": _halves(model.kind, log, test, said, seed) if len(np.unique(test.cutoff_us)) == 1 else [],
         }
     )
     return found
@@ -92,11 +95,23 @@ def _some(examples: Examples, seed: int) -> Examples:
     return examples.take(np.sort(np.random.default_rng((seed, 8)).permutation(len(examples))[:MOST_ROWS]))
 
 
+def _slice_of(moments: Moments, learn: Examples) -> Int64:
+    """Return in which horizon that was learnt from each example is, int64 [examples]."""
+    places: Int64 = np.searchsorted(np.array(moments.learn_us), learn.cutoff_us, side="right").astype(np.int64) - 1
+    return places
+
+
 def _rates(moments: Moments, learn: Examples, later: Examples, test: Examples) -> list[dict[str, Any]]:
-    slices = [("learnt", moment, learn.take(np.flatnonzero(learn.cutoff_us == moment))) for moment in moments.learn_us]
+    of = _slice_of(moments, learn)
+    slices = [("learnt", at, learn.take(np.flatnonzero(of == place))) for place, at in enumerate(moments.learn_us)]
     slices += [("calibrated", moments.calibrate_us, later), ("judged", moments.judge_us, test)]
     return [
-        {"slice": what, "at": iso(moment), "users": len(some), "rate": float(some.told.mean()) if len(some) else None}
+        {
+            "slice": what,
+            "at": iso(moment),
+            "users": len(np.unique(some.rows)),
+            "rate": float(some.told.mean()) if len(some) else None,
+        }
         for what, moment, some in slices
     ]
 

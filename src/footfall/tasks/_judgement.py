@@ -51,6 +51,7 @@ def judgement(task: Prediction, bench: Bench, found: Sequence[Entrant], shown: P
     test = dataclasses.replace(bench.test.take(answered.places), labels=answered.told)
     # What is edited is a log up to one moment, and what is asked of users alone.
     alike = test.about is None and len(np.unique(test.cutoff_us)) == 1
+    slices = (bench.learn.known(), bench.later.known(), test)
     facts: dict[str, Any] = plain(
         {
             "asks": inspect.cleandoc(type(task).__doc__ or task.title).splitlines()[0],
@@ -79,7 +80,15 @@ def judgement(task: Prediction, bench: Bench, found: Sequence[Entrant], shown: P
             "judged": _judged(task, answered.told, said, seed),
             "reasons_check": reasons_check(model, bench.test, log if alike else None, seed=seed),
             "robustness": robustness(model, log, test, seed=seed) if alike else {},
-            "drift": drifted(model, log, moments, bench.learn.known(), bench.later.known(), test, said, seed=seed),
+            "drift": drifted(
+                model,
+                log,
+                moments,
+                *slices,
+                said,
+                before=task.answered(model.predict(bench.later), bench.later).said,
+                seed=seed,
+            ),
             "fairness": fairness_of_card(bench, model) if alike else [],
         }
     )

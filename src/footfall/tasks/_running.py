@@ -87,8 +87,7 @@ def visit_features(log: Log, places: Int64) -> FeatureTable:
     columns: dict[str, Float64] = {
         "visit_events": (places - begins + 1).astype(np.float64),
         "visit_s": (visits.time_us[places] - visits.time_us[begins]) / US_PER_S,
-        "visit_since_last_event_s": (visits.time_us[places] - visits.time_us[np.maximum(places - 1, begins)])
-        / US_PER_S,
+        "visit_last_gap_s": (visits.time_us[places] - visits.time_us[np.maximum(places - 1, begins)]) / US_PER_S,
     }
     for name in log.types:
         if name not in PASSIVE_EVENT_TYPES:

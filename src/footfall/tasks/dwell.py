@@ -31,7 +31,8 @@ class Dwell(RunningPrediction):
         """Return the first event of each visit (the last one of its microsecond)."""
         found = visits.within(cutoff_us, cutoff_us + horizon_us)
         begun = visits.time_us[visits.first][visits.visit[found]]
-        return found[visits.time_us[found] == begun]
+        first: Int64 = found[visits.time_us[found] == begun]
+        return first
 
     def came(self, log: Log, visits: Visits, places: Int64) -> Float64:  # noqa: ARG002 - the visits tell
         """Return how long it goes on, seconds."""

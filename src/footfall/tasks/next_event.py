@@ -85,7 +85,8 @@ class NextEvent(PairPrediction):
         inside = np.minimum(following, last)
         goes_on &= visits.visit[inside] == visits.visit[np.maximum(following - 1, 0)]
         came = np.where(goes_on, things.of_event[0][visits.at[inside]], len(things) - 1)
-        return (came == examples.about.codes).astype(np.float64)
+        told: Float64 = (came == examples.about.codes).astype(np.float64)
+        return told
 
     def answered(self, said: Float64, examples: Examples) -> Answered:
         """Return chances that sum to 1 for each moment."""

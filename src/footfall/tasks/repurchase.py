@@ -71,11 +71,11 @@ class Repurchase(PairPrediction):
         return table.joined(FeatureTable((STEP,), part, table.rows, {}))
 
     def came(self, log: Log, things: Things, examples: Examples, horizon_us: int) -> Float64:
-        """Return 1 where it is first bought in the row's part, 0 where it is later or never, NaN where it was before."""
+        """Return 1 where it is first bought in the row's part, 0 where later or never, NaN where before."""
         found, first = came(log, things, examples, horizon_us, "purchase")
         part = examples.table.column(STEP).astype(np.int64)
         then = (first - examples.cutoff_us) * STEPS // max(horizon_us, 1)
-        told = (found & (then == part)).astype(np.float64)
+        told: Float64 = (found & (then == part)).astype(np.float64)
         told[found & (then < part)] = np.nan
         return told
 
@@ -84,11 +84,10 @@ class Repurchase(PairPrediction):
         hazard = said.reshape(-1, STEPS)
         alive = np.cumprod(1 - hazard, axis=1)
         each = np.column_stack([np.ones(len(hazard)), alive[:, :-1]]) * hazard
-        chance = 1 - alive[:, -1]
+        chance: Float64 = 1 - alive[:, -1]
         length = examples.horizon_us / US_PER_DAY / STEPS
-        days = np.divide(
-            each @ ((np.arange(STEPS) + 0.5) * length), chance, out=np.full(len(chance), np.nan), where=chance > 0
-        )
+        middle = (np.arange(STEPS) + 0.5) * length
+        days = np.divide(each @ middle, chance, out=np.full(len(chance), np.nan), where=chance > 0)
         told = None
         if examples.labels is not None:
             told = (np.nan_to_num(examples.labels).reshape(-1, STEPS).max(axis=1) > 0).astype(np.float64)
