@@ -105,15 +105,11 @@ def _rates(moments: Moments, learn: Examples, later: Examples, test: Examples) -
     of = _slice_of(moments, learn)
     slices = [("learnt", at, learn.take(np.flatnonzero(of == place))) for place, at in enumerate(moments.learn_us)]
     slices += [("calibrated", moments.calibrate_us, later), ("judged", moments.judge_us, test)]
-    return [
-        {
-            "slice": what,
-            "at": iso(moment),
-            "users": len(np.unique(some.rows)),
-            "rate": float(some.told.mean()) if len(some) else None,
-        }
-        for what, moment, some in slices
-    ]
+    rows: list[dict[str, Any]] = []
+    for what, moment, some in slices:
+        rate = float(some.told.mean()) if len(some) else None
+        rows.append({"slice": what, "at": iso(moment), "users": len(np.unique(some.rows)), "rate": rate})
+    return rows
 
 
 def _halves(kind: Kind, log: Log, test: Examples, said: Float64, seed: int) -> list[dict[str, Any]]:
