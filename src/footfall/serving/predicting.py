@@ -19,6 +19,7 @@ from footfall.serving.bundles import Bundle
 from footfall.serving.naming import names_of
 from footfall.serving.people import ids_of, rows_of
 from footfall.tasks._base import Task
+from footfall.tasks._lifetime import COLUMN, spent_ahead
 from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
 from footfall.tasks._probable import Calibrated
@@ -46,8 +47,9 @@ class Predictions(Result):
         users: Number of users answered for.
         left_out: Ids that the log does not know by then: nothing is foretold of them.
         table: ``user_id`` and ``probability`` or ``amount``, highest first where everybody is asked; of amounts also
-            ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them; with reasons, a
-            list of what moved each answer most.
+            ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them, and
+            ``lifetime_365d``, what is expected within a year in today's money, where customers come back; with reasons,
+            a list of what moved each answer most.
     """
 
     question: str
@@ -141,7 +143,7 @@ class Predicting:
             left_out = tuple(user for user, is_known in zip(users, known.tolist(), strict=True) if not is_known)
             rows = found[known]
             names = [user for user, is_known in zip(users, known.tolist(), strict=True) if is_known]
-        said, why = self._answers(rows, reasons=reasons)
+        said, why, ahead = self._answers(rows, reasons=reasons)
         order = np.argsort(-said, kind="stable") if users is None else np.arange(len(said))
         columns: dict[str, Any] = {
             "user_id": pa.array([names[place] for place in order.tolist()], pa.string()),
@@ -150,6 +152,8 @@ class Predicting:
         if self.model.bands is not None:
             around = self.model.bands.apply(said[order])
             columns |= {name: pa.array(around[:, at], pa.float64()) for at, name in enumerate(BANDS)}
+        if self.model.lifetime is not None:
+            columns[COLUMN] = pa.array(ahead[order], pa.float64())
         if reasons:
             told = [[dataclasses.asdict(reason) for reason in why[place]] for place in order.tolist()]
             columns["reasons"] = pa.array(told, pa.list_(REASON))
@@ -161,14 +165,16 @@ class Predicting:
 
     def _answers(
         self, rows: npt.NDArray[np.int64], *, reasons: bool
-    ) -> tuple[npt.NDArray[np.float64], list[tuple[Reason, ...]]]:
-        said, why = [np.zeros(0)], []
+    ) -> tuple[npt.NDArray[np.float64], list[tuple[Reason, ...]], npt.NDArray[np.float64]]:
+        said, why, ahead = [np.zeros(0)], [], [np.zeros(0)]
         horizon = int(self.bundle.about["horizon_us"])
         for begin in range(0, len(rows), AT_ONCE):
             examples = self.log.at(rows[begin : begin + AT_ONCE], self.now_us, horizon)
             said.append(self.model.predict(examples))
             why += reasons_of(self.model, examples, self.names) if reasons else []
-        return np.concatenate(said), why
+            if self.model.lifetime is not None:
+                ahead.append(spent_ahead(self.model.lifetime, examples))
+        return np.concatenate(said), why, np.concatenate(ahead)
 
 
 def _fields(task: type[Any]) -> list[str]:

@@ -17,6 +17,7 @@ from footfall.evaluation.probability import log_loss
 from footfall.evaluation.quantiles import Quantiles
 from footfall.predictors._base import Examples, Float64, Kind, Predictor
 from footfall.predictors._registry import by_name
+from footfall.predictors.lifetime import Lifetime
 
 _FILE: Final = "calibrated.json"
 _POWER: Final = 1.5
@@ -35,6 +36,7 @@ class Calibrated:
             less Tweedie's deviance of an amount. Higher is better.
         bands: Quantiles of an amount given what is foretold of it, learnt there too; None of a chance, and of what an
             older Footfall kept.
+        lifetime: The model of buying till leaving that tells of a far horizon, where one was learnt.
     """
 
     predictor: Predictor
@@ -42,6 +44,7 @@ class Calibrated:
     calibration: Mapping[str, Any]
     worth: float = float("nan")
     bands: Quantiles | None = None
+    lifetime: Lifetime | None = None
 
     @classmethod
     def of(cls, predictor: Predictor, later: Examples, *, seed: int = 0) -> Self:
@@ -88,6 +91,9 @@ class Calibrated:
         """
         (folder / "predictor").mkdir()
         self.predictor.save(folder / "predictor")
+        if self.lifetime is not None:
+            (folder / "lifetime").mkdir()
+            self.lifetime.save(folder / "lifetime")
         about = {"predictor": self.predictor.name, "kind": self.kind, "calibration": self.calibration}
         if self.bands is not None:
             about["quantiles"] = self.bands.to_dict()
@@ -116,7 +122,8 @@ class Calibrated:
             raise InputError(f"{folder / _FILE} has format {given!r}; accepted: 1; use the Footfall that wrote it")
         predictor = by_name(about["predictor"]).load(folder / "predictor")
         bands = Quantiles.from_dict(about["quantiles"]) if "quantiles" in about else None
-        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands)
+        lifetime = Lifetime.load(folder / "lifetime") if (folder / "lifetime").is_dir() else None
+        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands, lifetime)
 
 
 def _learnt(kind: Kind, scores: Float64, told: Float64, seed: int) -> Mapping[str, Any]:
