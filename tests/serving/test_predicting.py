@@ -90,6 +90,8 @@ def test_amounts_are_told_with_how_low_and_how_high_they_may_turn_out(shop: Shop
     assert (low <= median).all()
     assert (median <= high).all()
     assert high[0] > 0  # the best customer
+    ahead = dict(zip(found["user_id"].to_pylist(), found["lifetime_365d"].to_pylist(), strict=True))
+    assert all((spent > 0) == bool(int(user[1:]) % 2) for user, spent in ahead.items())  # who only looks spends nothing
     assert not low[-1]  # who only looks
     assert shop.predict("purchase").to_arrow().column_names == ["user_id", "probability"]
 

@@ -112,7 +112,7 @@ def test_what_is_served_is_kept_and_gives_the_same_answers(name: str, histories:
     asked = task(name)
     trained = asked.train(given(histories))
     log = Log.of(histories)
-    examples = asked.now(log, log.ends_us, 7 * DAY, np.arange(150))
+    examples = asked.now(log, log.ends_us, 7 * DAY, np.arange(len(log.raw)))
     said = trained.model.predict(examples)
     trained.model.save(tmp_path)
     again = Calibrated.load(tmp_path)
@@ -180,7 +180,7 @@ def test_nothing_at_or_after_a_cutoff_moves_an_answer(name: str, change: str) ->
         learn = asked.examples(log, learn_at, 7 * DAY)
         later = asked.examples(log, cutoff - 7 * DAY, 7 * DAY)
         model = Calibrated.of(predictors()["boosting"](asked.kind).fit(learn.known()), later.known())  # type: ignore[call-arg]
-        examples = asked.now(log, cutoff, 7 * DAY, np.arange(90))
+        examples = asked.now(log, cutoff, 7 * DAY, np.arange(80))
         said.append((examples.rows, examples.table.values, model.predict(examples)))
     for one, other in zip(*said, strict=True):
         np.testing.assert_array_equal(one, other)

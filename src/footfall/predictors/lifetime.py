@@ -53,6 +53,22 @@ class Lifetime(Predictor):
         told = examples.told
         if len(np.unique(told)) < 2:
             raise one_label(told)
+        self.learn(examples)
+        if self.kind == "binary":
+            any_order = self._any(examples)
+            # Whether the question is about buying or about staying away, the labels say.
+            self.of_staying = bool(any_order[told > 0].mean() >= any_order[told <= 0].mean())
+        return self
+
+    def learn(self, examples: Examples) -> Self:
+        """Learn from what customers did up to the latest cutoff; what came after it, labels say, is not looked at.
+
+        Args:
+            examples: With the columns of orders.
+
+        Raises:
+            InputError: The log has no orders, too few customers, or nobody bought again.
+        """
         newest = np.flatnonzero(examples.cutoff_us == examples.cutoff_us.max())
         repeats, recency, age, value = _customers(examples.take(newest))
         known = np.isfinite(age)
@@ -62,10 +78,6 @@ class Lifetime(Predictor):
         paid = known & (repeats > 0) & (value > 0)
         self.mean_value = float(value[known & (value > 0)].mean()) if (known & (value > 0)).any() else 0.0
         self.spending = GammaGamma.fit(repeats[paid], value[paid]) if paid.sum() >= LEAST_CUSTOMERS else None
-        if self.kind == "binary":
-            any_order = self._any(examples)
-            # Whether the question is about buying or about staying away, the labels say.
-            self.of_staying = bool(any_order[told > 0].mean() >= any_order[told <= 0].mean())
         return self
 
     def predict(self, examples: Examples) -> Float64:

@@ -22,6 +22,7 @@ from footfall.serving.people import ids_of, rows_of
 from footfall.tasks import _groups
 from footfall.tasks._base import Task
 from footfall.tasks._decisions import Decided, Deciding
+from footfall.tasks._lifetime import COLUMN, spent_ahead
 from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
 from footfall.tasks._probable import Calibrated
@@ -47,8 +48,9 @@ class Predictions(Result):
         users: Number of users answered for.
         left_out: Ids that the log does not know by then: nothing is foretold of them.
         table: ``user_id`` and ``probability`` or ``amount``, highest first where everybody is asked; of amounts also
-            ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them; with reasons, a
-            list of what moved each answer most; with a rule, ``decision``: whether a user is chosen. Of questions about
+            ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them, and
+            ``lifetime_365d``, what is expected within a year in today's money, where customers come back; with reasons,
+            a list of what moved each answer most; with a rule, ``decision``: whether a user is chosen. Of questions about
             things, ``kind`` and ``thing`` too.
         decision: What the rule came to; None without one.
     """
@@ -163,11 +165,11 @@ class Predicting:
                 name: pa.array([each[at] for at in order.tolist()], pa.string()) for name, each in answers.about.items()
             },
             SAID[self.model.kind]: pa.array(said[order], pa.float64()),
-            **{name: pa.array(each[order], pa.float64(), from_pandas=True) for name, each in answers.more.items()},
         }
         if self.model.bands is not None:
             around = self.model.bands.apply(said[order])
             columns |= {name: pa.array(around[:, at], pa.float64()) for at, name in enumerate(BANDS)}
+        columns |= {name: pa.array(each[order], pa.float64(), from_pandas=True) for name, each in answers.more.items()}
         decided = None
         if deciding is not None:
             by = deciding.by
@@ -203,7 +205,10 @@ class Predicting:
                 about["kind"].append(kind)
                 about["thing"].append(items[code - FIRST_CODE] if kind == "item" else shown.about.names[code - 1])
         why = reasons_of(self.model, shown, self.names) if reasons else []
-        return _Answers(shown.rows, answered.said, dict(answered.more), about, why)
+        more = dict(answered.more)
+        if self.model.lifetime is not None:
+            more[COLUMN] = spent_ahead(self.model.lifetime, shown)
+        return _Answers(shown.rows, answered.said, more, about, why)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ from footfall.evaluation.probability import log_loss
 from footfall.evaluation.quantiles import Quantiles
 from footfall.predictors._base import Examples, Float64, Kind, Predictor
 from footfall.predictors._registry import by_name
+from footfall.predictors.lifetime import Lifetime
 
 _FILE: Final = "calibrated.json"
 _POWER: Final = 1.5
@@ -37,6 +38,7 @@ class Calibrated:
         bands: Quantiles of an amount given what is foretold of it, learnt there too; None of a chance, and of what an
             older Footfall kept.
         curve: What came of a chance there, by probability; None of an amount, and where an older Footfall kept none.
+        lifetime: The model of buying till leaving that tells of a far horizon, where one was learnt.
     """
 
     predictor: Predictor
@@ -45,6 +47,7 @@ class Calibrated:
     worth: float = float("nan")
     bands: Quantiles | None = None
     curve: PrecisionCurve | None = None
+    lifetime: Lifetime | None = None
 
     @classmethod
     def of(cls, predictor: Predictor, later: Examples, *, seed: int = 0) -> Self:
@@ -92,6 +95,9 @@ class Calibrated:
         """
         (folder / "predictor").mkdir()
         self.predictor.save(folder / "predictor")
+        if self.lifetime is not None:
+            (folder / "lifetime").mkdir()
+            self.lifetime.save(folder / "lifetime")
         about = {"predictor": self.predictor.name, "kind": self.kind, "calibration": self.calibration}
         if self.bands is not None:
             about["quantiles"] = self.bands.to_dict()
@@ -122,7 +128,8 @@ class Calibrated:
         predictor = by_name(about["predictor"]).load(folder / "predictor")
         bands = Quantiles.from_dict(about["quantiles"]) if "quantiles" in about else None
         curve = PrecisionCurve.from_dict(about["curve"]) if "curve" in about else None
-        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands, curve)
+        lifetime = Lifetime.load(folder / "lifetime") if (folder / "lifetime").is_dir() else None
+        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands, curve, lifetime)
 
 
 def _learnt(kind: Kind, scores: Float64, told: Float64, seed: int) -> Mapping[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from footfall.config import MINOR_DIGITS
 from footfall.errors import InputError
 from footfall.predictors._base import Float64, Int64, Kind
+from footfall.tasks._base import Given, Trained
+from footfall.tasks._lifetime import COLUMN, DISCOUNT, learnt
 from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
 
@@ -28,6 +30,17 @@ class Value(Prediction):
             raise InputError("this log has no event of type purchase; read orders too (footfall ingest)")
         if "value_minor" not in log.raw.extra or not log.raw.extra["value_minor"][log.events_of("purchase")].any():
             raise InputError("no purchase of this log says what it cost; read orders with value or price")
+
+    def train(self, given: Given) -> Trained:
+        """Train as every prediction does; where people come back to buy, learn of the year ahead as well."""
+        trained = super().train(given)
+        given.say("fitting lifetime value")
+        try:
+            trained.model.lifetime = learnt(Log.of(given.histories))
+            told: dict[str, Any] = {"column": COLUMN, "discount_a_year": DISCOUNT}
+        except InputError as error:
+            told = {"left_out": str(error)}
+        return dataclasses.replace(trained, about={**trained.about, "lifetime": told})
 
     def asked(self, log: Log, cutoff_us: int) -> Int64:
         """Return everyone with any event in the lookback."""
