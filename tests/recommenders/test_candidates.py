@@ -46,7 +46,7 @@ def made(rows: list[list[Event]], *, timed: bool, ordered: bool) -> tuple[list[l
 
 
 def blocks(row: list[Event]) -> list[int]:
-    """Return the order of each run of lines that bear one number, in order of time; what lies between is passed over."""
+    """Return the order of each run of lines that bear one number, in order of time, whatever lies between."""
     found: list[int] = []
     for event in row:
         if event.order and (not found or found[-1] != event.order):

@@ -49,9 +49,9 @@ class Predictions(Result):
         left_out: Ids that the log does not know by then: nothing is foretold of them.
         table: ``user_id`` and ``probability`` or ``amount``, highest first where everybody is asked; of amounts also
             ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them, and
-            ``lifetime_365d``, what is expected within a year in today's money, where customers come back; with reasons,
-            a list of what moved each answer most; with a rule, ``decision``: whether a user is chosen. Of questions about
-            things, ``kind`` and ``thing`` too.
+            ``lifetime_365d``, what is expected within a year in today's money, where customers come back; of questions
+            about things, ``kind`` and ``thing`` too; with reasons, a list of what moved each answer most; with a rule,
+            ``decision``: whether a user is chosen.
         decision: What the rule came to; None without one.
     """
 

@@ -303,12 +303,12 @@ class Prediction(Task):
         told = examples.known().told
         if len(told) < LEAST_EXAMPLES:
             raise InputError(
-                f"only {len(told)} users are there to {what}, and at least {LEAST_EXAMPLES} are needed; give a longer "
+                f"only {len(told)} cases are there to {what}, and at least {LEAST_EXAMPLES} are needed; give a longer "
                 "--lookback, another --horizon, or a longer log"
             )
         if self.kind == "binary" and min((told > 0).sum(), (told <= 0).sum()) < LEAST_OF_A_LABEL:
             raise InputError(
-                f"of {len(told):,} users to {what}, {int((told > 0).sum()):,} have the answer yes; at least "
+                f"of {len(told):,} cases to {what}, {int((told > 0).sum()):,} have the answer yes; at least "
                 f"{LEAST_OF_A_LABEL} of yes and of no are needed; give another --horizon or --lookback"
             )
 
