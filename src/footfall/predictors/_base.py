@@ -33,6 +33,8 @@ class Examples:
         cutoff_us: Its moment, UTC microseconds, int64 [examples].
         horizon_us: How far ahead is asked, microseconds.
         labels: What came of it, float64 [examples]; None where nobody tells.
+        also: What came of sibling questions about the same rows, by their names, float64 [examples] each; NaN where
+            such a question is not asked of a user. To be learnt from beside the labels, and never to be read otherwise.
     """
 
     table: FeatureTable
@@ -41,10 +43,11 @@ class Examples:
     cutoff_us: Int64
     horizon_us: int
     labels: Float64 | None = None
+    also: Mapping[str, Float64] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
-        parts = (self.table, self.rows, self.cutoff_us, self.labels)
+        parts = (self.table, self.rows, self.cutoff_us, self.labels, *self.also.values())
         lengths = {len(part) for part in parts if part is not None}
         if len(lengths) > 1:
             raise InputError(f"examples have parts of {sorted(lengths)} rows; all must have the same")
@@ -87,6 +90,7 @@ class Examples:
             rows=self.rows[places],
             cutoff_us=self.cutoff_us[places],
             labels=None if self.labels is None else self.labels[places],
+            also={name: told[places] for name, told in self.also.items()},
         )
 
     @staticmethod
@@ -94,9 +98,10 @@ class Examples:
         """Return the examples of several moments of one log, one after another.
 
         Args:
-            parts: With the same columns, log and horizon.
+            parts: With the same columns, log and horizon; of sibling questions, those that all of them tell are kept.
         """
         first = parts[0]
+        both = [name for name in first.also if all(name in part.also for part in parts)]
         told = [part.labels for part in parts if part.labels is not None]
         return dataclasses.replace(
             first,
@@ -104,6 +109,7 @@ class Examples:
             rows=np.concatenate([part.rows for part in parts]),
             cutoff_us=np.concatenate([part.cutoff_us for part in parts]),
             labels=np.concatenate(told) if len(told) == len(parts) else None,
+            also={name: np.concatenate([part.also[name] for part in parts]) for name in both},
         )
 
 
