@@ -1,4 +1,4 @@
-"""The behaviour model tuned: its backbone goes on learning from what came of users, with a head on state and features."""
+"""The behaviour model tuned: its backbone goes on learning from what came of users, under a head of its own."""
 
 from __future__ import annotations
 
@@ -104,9 +104,7 @@ class BehaviourTuned(Predictor):
         read = self._given.looks[-1].events if self._given.looks else 0
         return TuningSettings(most_events=max(LEAST_EVENTS, COST * read), seed=seed)
 
-    def _found_shares(
-        self, states: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> dict[str, float]:
+    def _found_shares(self, states: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> dict[str, float]:
         assert self._head is not None  # noqa: S101 - learnt by the caller
         moved = shares(self._head, states, features)
         width = states.shape[1]
@@ -182,7 +180,7 @@ class BehaviourTuned(Predictor):
 
 
 def _siblings(examples: Examples) -> dict[str, Float64]:
-    """Return the sibling questions that say something of their own: not all alike, nor the own answer or its contrary."""
+    """Return the sibling questions that tell something: not all alike, nor the own answer or its contrary."""
     own, found = examples.told, {}
     for name, told in examples.also.items():
         known = np.isfinite(told)

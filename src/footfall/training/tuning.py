@@ -196,7 +196,9 @@ class Tuning:
         before = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         held = self._held()
         learn, judge = np.flatnonzero(~held), np.flatnonzero(held)
-        chosen = self._both(learn, judge, (self.settings.head_epochs, 0 if self.settings.frozen else self.settings.epochs))
+        chosen = self._both(
+            learn, judge, (self.settings.head_epochs, 0 if self.settings.frozen else self.settings.epochs)
+        )
         if self.settings.again:
             self.model.load_state_dict(before)
             torch.manual_seed(self.settings.seed)
@@ -285,7 +287,7 @@ class Tuning:
         rng = np.random.default_rng((self.settings.seed, epoch, 0 if states is None else 1))
         mixed = rng.permutation(rows)
         if states is not None:
-            size = min(ROWS, max(8, len(mixed) // STEPS))
+            size = min(ROWS, max(32, len(mixed) // STEPS))
             for begin in range(0, len(mixed), size):
                 yield mixed[begin : begin + size], []
             return
@@ -295,7 +297,7 @@ class Tuning:
 
     def _packed(self, rows: Int64, rng: np.random.Generator) -> Iterator[tuple[Int64, Groups]]:
         rows = rows[self.lengths[rows] > 0]
-        tokens = min(self.settings.tokens, max(256, int(self.lengths[rows].sum()) // STEPS))
+        tokens = min(self.settings.tokens, max(512, int(self.lengths[rows].sum()) // STEPS))
         for groups in shuffled(self.starts[rows], self.lengths[rows], tokens, rng):
             yield np.concatenate([self.owner[starts] for starts, _ in groups]), groups
 
@@ -349,7 +351,9 @@ class Tuning:
             drawn = TrainingSettings().drawn(self.model.config.n_codes - FIRST_CODE)
             if len(real):
                 places = torch.from_numpy(real).to(self.device)
-                beside = objectives.next_item(self.model, states[places], codes, negatives=drawn, half=self.half, smoothing=0.0)
+                beside = objectives.next_item(
+                    self.model, states[places], codes, negatives=drawn, half=self.half, smoothing=0.0
+                )
         return states[on_device.ends], beside
 
     def _states(self, rows: Int64) -> torch.Tensor:
@@ -385,5 +389,7 @@ def shares(head: AnswerHead, states: npt.NDArray[np.float32], features: npt.NDAr
     inputs = [torch.from_numpy(part).to(device).requires_grad_(requires_grad=True) for part in (states, features)]
     with torch.enable_grad():
         slopes = torch.autograd.grad(head.eval()(*inputs).sum(), inputs)
-    moved = [(part.detach() * slope).abs().mean(0).double().cpu().numpy() for part, slope in zip(inputs, slopes, strict=True)]
+    moved = [
+        (part.detach() * slope).abs().mean(0).double().cpu().numpy() for part, slope in zip(inputs, slopes, strict=True)
+    ]
     return np.concatenate(moved)
