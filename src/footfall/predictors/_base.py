@@ -70,6 +70,8 @@ class Examples:
         horizon_us: How far ahead is asked, microseconds.
         labels: What came of it, float64 [examples], NaN of what could not come; None where nobody tells.
         about: Which thing each asks about; None where a question is about users alone.
+        also: What came of sibling questions about the same rows, by their names, float64 [examples] each; NaN where
+            such a question is not asked of a user. To be learnt from beside the labels, and never to be read otherwise.
     """
 
     table: FeatureTable
@@ -79,10 +81,12 @@ class Examples:
     horizon_us: int
     labels: Float64 | None = None
     about: About | None = None
+    also: Mapping[str, Float64] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
-        parts = (self.table, self.rows, self.cutoff_us, self.labels, None if self.about is None else self.about.codes)
+        codes = None if self.about is None else self.about.codes
+        parts = (self.table, self.rows, self.cutoff_us, self.labels, codes, *self.also.values())
         lengths = {len(part) for part in parts if part is not None}
         if len(lengths) > 1:
             raise InputError(f"examples have parts of {sorted(lengths)} rows; all must have the same")
@@ -126,6 +130,7 @@ class Examples:
             cutoff_us=self.cutoff_us[places],
             labels=None if self.labels is None else self.labels[places],
             about=None if self.about is None else self.about.take(places),
+            also={name: told[places] for name, told in self.also.items()},
         )
 
     def known(self) -> Examples:
@@ -138,9 +143,10 @@ class Examples:
         """Return the examples of several moments of one log, one after another.
 
         Args:
-            parts: With the same columns, log and horizon.
+            parts: With the same columns, log and horizon; of sibling questions, those that all of them tell are kept.
         """
         first = parts[0]
+        both = [name for name in first.also if all(name in part.also for part in parts)]
         told = [part.labels for part in parts if part.labels is not None]
         about = [part.about for part in parts if part.about is not None]
         return dataclasses.replace(
@@ -150,6 +156,7 @@ class Examples:
             cutoff_us=np.concatenate([part.cutoff_us for part in parts]),
             labels=np.concatenate(told) if len(told) == len(parts) else None,
             about=dataclasses.replace(about[-1], codes=np.concatenate([a.codes for a in about])) if about else None,
+            also={name: np.concatenate([part.also[name] for part in parts]) for name in both},
         )
 
 

@@ -34,6 +34,8 @@ from footfall.training.loop import TrainingSettings
 
 GATES: Final = ("constant", "linear", "boosting", "behaviour", "behaviour_boosting")
 """What `train` tries; `evaluate --against all` tries every family."""
+SIBLINGS: Final = ("purchase", "churn", "value")
+"""Tasks whose answers are learnt beside one's own, by families that learn several together."""
 LEAST_EXAMPLES: Final = 50
 LEAST_OF_A_LABEL: Final = 10
 MOST_EPOCHS: Final = 8
@@ -158,7 +160,28 @@ class Prediction(Task):
             horizon_us: How far ahead is asked.
         """
         rows = self.asked(log, cutoff_us)
-        return log.at(rows, cutoff_us, horizon_us, self.outcome(log, rows, cutoff_us, horizon_us))
+        found = log.at(rows, cutoff_us, horizon_us, self.outcome(log, rows, cutoff_us, horizon_us))
+        return dataclasses.replace(found, also=self._siblings(log, rows, cutoff_us, horizon_us))
+
+    def _siblings(self, log: Log, rows: Int64, cutoff_us: int, horizon_us: int) -> dict[str, Float64]:
+        """Return what came of sibling questions about the same users; NaN where they are not asked of one."""
+        from footfall.tasks._registry import made  # which imports this module
+
+        found: dict[str, Float64] = {}
+        for name in SIBLINGS:
+            sibling = made(name, {"lookback": self.lookback})
+            assert isinstance(sibling, Prediction)  # noqa: S101 - tells the type checker
+            try:
+                sibling.needs(log)
+            except InputError:
+                continue  # the log cannot answer it
+            if name == self.name:
+                continue
+            asked = np.isin(rows, sibling.asked(log, cutoff_us))
+            told = np.full(len(rows), np.nan)
+            told[asked] = sibling.outcome(log, rows[asked], cutoff_us, horizon_us)
+            found[name] = told
+        return found
 
     def now(self, log: Log, now_us: int, horizon_us: int, rows: Int64 | None = None) -> Examples:
         """Return who is asked now.

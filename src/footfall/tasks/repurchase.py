@@ -82,9 +82,9 @@ class Repurchase(PairPrediction):
     def answered(self, said: Float64, examples: Examples) -> Answered:
         """Return the chance of the whole horizon, and the days after which it is to be expected if it happens."""
         hazard = said.reshape(-1, STEPS)
-        alive = np.cumprod(1 - hazard, axis=1)
+        alive = np.asarray(np.cumprod(1 - hazard, axis=1), np.float64)
         each = np.column_stack([np.ones(len(hazard)), alive[:, :-1]]) * hazard
-        chance: Float64 = 1 - alive[:, -1]
+        chance = 1 - alive[:, -1]
         length = examples.horizon_us / US_PER_DAY / STEPS
         middle = (np.arange(STEPS) + 0.5) * length
         days = np.divide(each @ middle, chance, out=np.full(len(chance), np.nan), where=chance > 0)
