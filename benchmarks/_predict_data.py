@@ -127,7 +127,7 @@ def simulated(folder: Path, cut: int | None) -> Shop:
     simulate(folder / "simulation", **wanted(cut))
     shop = footfall.init(folder / "shop")
     shop.ingest(sorted((folder / "simulation").glob("events-*.parquet")))
-    shop.items(folder / "simulation" / "items.parquet")
+    shop.ingest_items(folder / "simulation" / "items.parquet")
     return shop
 
 

@@ -100,13 +100,13 @@ def _statistic(kind: Kind, told: Float64, said: Float64) -> Any:
     return together(told, actual, foretold, means, parts_of(foretold, len(told), 1))
 
 
-def judged(task: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], truth: Float64 | None = None) -> dict[str, Any]:
+def judged(task: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], truth: Mapping[str, Float64] | None = None) -> dict[str, Any]:
     """Judge everybody who answered one question at one cutoff.
 
     Args:
         task: What the run told of the question.
         said: What was said: ``TASK/SEED/FAMILY``, and ``TASK/told``.
-        truth: The true chance of each user, NaN where it is not known; None where nobody knows any.
+        truth: True chances of each user, NaN where not known, by what is known for them; None where nobody knows any.
     """
     kind, name = task["kind"], task["task"]
     told = said[f"{name}/told"]
@@ -131,7 +131,7 @@ def judged(task: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], truth:
         first = answers[champion][0]
         about["ece_by_chance"] = _plain(ece_if_calibrated(Groups.of(first), len(told), BINS, 0, LEVEL))
     if truth is not None:
-        about["truth"] = against_truth(told, answers[champion], truth)
+        about["truth"] = {knows: against_truth(told, answers[champion], each) for knows, each in truth.items()}
     return about
 
 
@@ -177,7 +177,7 @@ def targets(questions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             found.append(_aim(f"{task}: highest ECE of the champion at {len(some)} cutoffs", worst, most=MOST_ECE))
         for each in some:
             if "truth" in each:
-                short = each["truth"]["short_of_AUROC"]
+                short = each["truth"]["log"]["short_of_AUROC"]
                 what = f"{task}: AUROC of the true chances less that of the champion, {each['back']} horizons back"
                 aim = {"ratio": short["mean"], "low": short["low"], "high": short["high"]}
                 found.append(_records.judged(what, aim, most=FROM_TRUTH))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 import _records
 from _measure import HERE, BenchmarkError, output
@@ -29,6 +30,7 @@ from footfall.predictors._registry import predictors
 
 PUBLISHED: Final[Mapping[str, str]] = {"shoppers": "_predict_shoppers"}
 """Tables of the field, and the program that works on each."""
+PARTS: Final = ("predictors", "tasks", "features", "evaluation", "recommenders", "training", "model", "histories")
 PROGRAMS: Final = ("_predict_data", "_predict_work", "_predict_rivals")
 
 
@@ -82,7 +84,7 @@ def on_log(name: str, given: argparse.Namespace) -> dict[str, Any]:
         told = json.loads((out / "told.json").read_text("utf-8"))
         truth = {}
         if name == "simulated":
-            truth = true_chances(folder, back, out, given)
+            truth = true_chances(folder, told, out, given)
         with np.load(out / "said.npz") as said:
             for task in told["tasks"]:
                 if "why_not" in task:
@@ -97,16 +99,26 @@ def on_log(name: str, given: argparse.Namespace) -> dict[str, Any]:
     return {"facts": facts, "questions": questions, "costs": costs, "targets": targets(asked)}
 
 
-def true_chances(folder: Path, back: int, out: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """Return the true chance of each user who was asked, by question.
+def true_chances(
+    folder: Path, told: Mapping[str, Any], out: Path, given: argparse.Namespace
+) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
+    """Return the true chances, ``log`` and ``state``, of everybody who was asked who will buy; by question.
 
     Args:
         folder: The simulated shop.
-        back: How many horizons before its end.
-        out: What was said at this cutoff.
+        told: What the run at this cutoff told.
+        out: What was said there.
         given: The command line.
     """
-    raise NotImplementedError
+    task = next((each for each in told["tasks"] if each["task"] == "purchase" and "why_not" not in each), None)
+    if task is None:
+        return {}
+    options = {"cut": given.cut, "repeats": given.lives, **{key: task[key] for key in ("judged_at_us", "horizon_us")}}
+    words = [str(folder), str(told["back"])]
+    lived = done("_predict_oracle", words, options, given, ("_predict_oracle", "_predict_data"), ("simulator",))
+    with np.load(lived / "chances.npz") as chances, np.load(out / "said.npz") as said:
+        rows = said["purchase/rows"]
+        return {"purchase": {name: chances[name][rows] for name in ("log", "state")}}
 
 
 def published(name: str, given: argparse.Namespace) -> dict[str, Any]:
@@ -151,6 +163,7 @@ def done(
     options: Mapping[str, Any],
     given: argparse.Namespace,
     programs: Sequence[str],
+    parts: Sequence[str] = PARTS,
 ) -> Path:
     """Run a program, or find what it did before; return the folder with its ``told.json``.
 
@@ -159,13 +172,13 @@ def done(
         words: Its first arguments; its folder and its options follow.
         options: JSON-ready.
         given: The command line.
-        programs: Modules of the benchmark on which the result depends, besides the sources.
+        programs: Modules of the benchmark on which the result depends.
+        parts: Of Footfall, on which it depends too.
 
     Raises:
         BenchmarkError: It failed.
     """
-    sources = _sources("predictors", "tasks", "features", "evaluation", "recommenders", "training", "model", "histories")
-    mark = digest([*(HERE / f"{each}.py" for each in programs), *sources])
+    mark = digest([*(HERE / f"{each}.py" for each in programs), *_sources(*parts)])
     name = "-".join([program.removeprefix("_predict_"), *(Path(word).name for word in words)])
     asked = json.dumps([options, mark]).encode()
     out = given.work / "runs" / f"{name}-{_records_name(asked)}"
@@ -204,6 +217,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cutoffs", type=int, default=3, help="the last horizon, and how many before it (default: 3)")
     parser.add_argument("--cut", type=int, help="a part of the log, to try things out; judges no target")
     parser.add_argument("--epochs", type=int, help="so many epochs of the behaviour model, to try things out")
+    parser.add_argument("--lives", type=int, default=300, help="lives of each simulated person, for true chances")
     parser.add_argument("--fresh", action="store_true", help="forget what was run before")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "footfall-benchmarks" / "predict")
     parser.add_argument("--records", type=Path, default=_records.RECORDS, help="where the record goes")
