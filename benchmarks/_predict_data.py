@@ -42,7 +42,7 @@ class Spec:
     """One log, and what is asked of it.
 
     Attributes:
-        make: Makes the shop in a folder, of the first so many users (files, lines) where that is said.
+        make: Makes the shop in a folder, of a part of the users where a cut is said.
         horizon_days: How far ahead is asked; cutoffs lie as far apart.
         tasks: Which questions.
     """
@@ -53,7 +53,7 @@ class Spec:
 
 
 def online_retail(folder: Path, cut: int | None) -> Shop:
-    """Read UCI Online Retail; ``cut`` leaves one file of so many out of account.
+    """Read UCI Online Retail.
 
     Args:
         folder: For the workspace.
@@ -80,7 +80,7 @@ def _thinned(source: Path, into: Path, cut: int) -> Path:
 
 
 def dunnhumby(folder: Path, cut: int | None) -> Shop:
-    """Read the Complete Journey with its catalogue.
+    """Read the Complete Journey.
 
     Args:
         folder: For the workspace.
@@ -108,7 +108,7 @@ def cdnow(folder: Path, cut: int | None) -> Shop:
     rows = (line.split() for line in lines)
     kept = [",".join(row) for row in rows if cut is None or int(row[0]) % cut == 0]
     path = folder / "cdnow.csv"
-    path.write_text("\n".join([",".join(("customer_id", "date", "number_of_cds", "dollar_value")), *kept]) + "\n")
+    path.write_text("\n".join(["customer_id,date,number_of_cds,dollar_value", *kept]) + "\n")
     shop = footfall.init(folder / "shop")
     # Who bought for the same sum twice on a day has two equal rows.
     shop.ingest(path, mapping=CDNOW, constants={"event_type": "purchase"}, keep_identical=True)

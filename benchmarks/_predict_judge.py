@@ -100,7 +100,9 @@ def _statistic(kind: Kind, told: Float64, said: Float64) -> Any:
     return together(told, actual, foretold, means, parts_of(foretold, len(told), 1))
 
 
-def judged(task: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], truth: Mapping[str, Float64] | None = None) -> dict[str, Any]:
+def judged(
+    task: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], truth: Mapping[str, Float64] | None = None
+) -> dict[str, Any]:
     """Judge everybody who answered one question at one cutoff.
 
     Args:
@@ -116,7 +118,7 @@ def judged(task: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], truth:
     champion = _champion(task["entrants"])
     rows = [_row(tool, kind, by, task["entrants"], champion) for tool in by]
     worst_first = -1 if METRICS[kind][0] not in LOWER else 1
-    rows.sort(key=lambda row: worst_first * row["metrics"][METRICS[kind][0]]["mean"])
+    rows.sort(key=lambda row: worst_first * (row["metrics"][METRICS[kind][0]]["mean"] or 0))
     differences = [
         {"rival": rival, "metric": metric, **_plain(by[champion].less(by[rival], metric)), "verdict": verdict}
         for rival in (*AGAINST[kind], *(r for r in RIVALS[kind] if r not in AGAINST[kind]))
@@ -228,5 +230,7 @@ def _verdict(difference: Interval, metric: str) -> str:
     return "better" if low > 0 else "worse" if high < 0 else "equal"
 
 
-def _plain(found: Interval) -> dict[str, float]:
-    return {name: float(f"{getattr(found, name):.5g}") for name in ("mean", "low", "high")}
+def _plain(found: Interval) -> dict[str, Any]:
+    """Return an interval for a record; None for what has no value (a constant has no rank correlation)."""
+    values = {name: float(f"{getattr(found, name):.5g}") for name in ("mean", "low", "high")}
+    return {name: None if np.isnan(value) else value for name, value in values.items()}

@@ -1,24 +1,25 @@
 """True chances of a purchase in the simulated shop: ``python _predict_oracle.py SHOP BACK OUT OPTIONS``.
 
 The simulation is run again as it was, and at the cutoff every person's life is lived on many times with other random
-numbers: the share of these lives with a purchase in the horizon is the chance. What was not decided yet at the cutoff is
-drawn anew in each life: the day of leaving (exponential, by the person's true hazard), sleep, campaigns, visits, views.
-Everything else is known: taste, budget, sensitivity, rates, prices, the cart, what is used up and when, and who came once
-and will never come again. A log tells these only by and by, so people with short histories keep any learner below.
+numbers: the share of these lives with a purchase in the horizon is the chance. What was not decided yet at the
+cutoff is drawn anew in each life: the day of leaving (exponential, by the person's true hazard), sleep, campaigns,
+visits, views. Everything else is known: taste, budget, sensitivity, rates, prices, the cart, what is used up and
+when, and who came once and will never come again. A log tells these only by and by, so people with short histories
+keep any learner below.
 
 Two chances come of it:
 
 * ``log``: whether a person sleeps or has left is hidden from a shop, so it is inferred from the days with and without
-  visits by the forward recursion of the hidden Markov chain (Rabiner 1989), whose every number is the true one: leaving
-  by the person's own hazard, falling asleep, waking up, and visits of the day, Poisson at the true rate of that day. This
-  is what a target is set by; nobody who reads the log alone can do better.
+  visits by the forward recursion of the hidden Markov chain (Rabiner 1989), whose every number is the true one:
+  leaving by the person's own hazard, falling asleep, waking up, and visits of the day, Poisson at the true rate of
+  that day. This is what a target is set by; nobody who reads the log alone can do better.
 * ``state``: as if the shop could also see who sleeps and who has left. Nobody can reach it from a log.
 
 What it leaves out: a day is the person's local day, so up to half a day at either end of the horizon counts for the
-neighbour; a guest's purchase counts if the person has an account, whether or not the log links that device; a message
-that wakes a sleeper is no part of the recursion; and visits on devices that nobody ever links are seen by it. Chances are
-given of people who have an id of their own at the cutoff, not of devices that nobody has logged in on, nor of robots.
-The share of ``repeats`` lives has a deviation of at most ``.5 / sqrt(repeats)`` for each state.
+neighbour; a guest's purchase counts if the person has an account, whether or not the log links that device; a
+message that wakes a sleeper is no part of the recursion; and visits on devices that nobody ever links are seen by
+it. Chances are given of people who have an id of their own at the cutoff, not of devices that nobody has logged in
+on, nor of robots. The share of ``repeats`` lives has a deviation of at most ``.5 / sqrt(repeats)`` for each state.
 """
 
 from __future__ import annotations
@@ -180,9 +181,7 @@ def _door(made_of: str) -> Any:
                     for sleeps in range(2):
                         raw[: len(kept)] = kept
                         me.dormant = sleeps
-                        found[u, sleeps] = lived_on(
-                            other, shop, numbers, scratch, me, user, raw, kept, until, repeats
-                        )
+                        found[u, sleeps] = lived_on(other, shop, numbers, scratch, me, user, raw, kept, until, repeats)
                     found[u, 2] = belief[AWAKE] * found[u, AWAKE] + belief[ASLEEP] * found[u, ASLEEP]
                     found[u, 3] = found[u, dormant] if day < user.end_day else 0.0
                     if user.passerby:

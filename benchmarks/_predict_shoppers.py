@@ -1,9 +1,9 @@
 """UCI's online shoppers: which of 12,330 sessions end in an order, as articles ask it: ``... OUT OPTIONS``.
 
 Ten folds, stratified by what happened, once for each seed. The 125 rows that are exact copies of others are kept, as
-all articles keep them; what is said without them is told beside it. A threshold is chosen on predictions of the training
-fold's own rows, made crosswise in three parts; nothing of a fold that judges is seen. Our families work through
-their protocol on a table without histories; rivals have the columns with codes spread, and settings as their
+all articles keep them; what is said without them is told beside it. A threshold is chosen on predictions of the
+training fold's own rows, made crosswise in three parts; nothing of a fold that judges is seen. Our families work
+through their protocol on a table without histories; rivals have the columns with codes spread, and settings as their
 libraries set them.
 """
 

@@ -124,9 +124,7 @@ def _asked(
     return found + [_rival(rival, task, bench, seed, said) for rival in RIVALS[task.kind]]
 
 
-def _rival(
-    rival: str, task: Any, bench: Bench, seed: int, said: dict[str, npt.NDArray[Any]]
-) -> dict[str, Any]:
+def _rival(rival: str, task: Any, bench: Bench, seed: int, said: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     before_s = cpu_s()
     found: dict[str, Any] = {"name": rival, "rival": True, "seed": seed, "why_not": ""}
     try:

@@ -14,7 +14,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from _predict_judge import judged, targets
 from _recommend_runs import ENVIRONMENT, LONGEST_S, SOURCES, digest
 from footfall.predictors._registry import predictors
 
-PUBLISHED: Final[Mapping[str, str]] = {"shoppers": "_predict_shoppers"}
+PUBLISHED: Final[Mapping[str, str]] = {"shoppers": "_predict_shoppers", "clv": "_predict_clv"}
 """Tables of the field, and the program that works on each."""
 PARTS: Final = ("predictors", "tasks", "features", "evaluation", "recommenders", "training", "model", "histories")
 PROGRAMS: Final = ("_predict_data", "_predict_work", "_predict_rivals")
@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return 2
     about = {"seeds": given.seeds, "cutoffs": given.cutoffs, "tried": tried}
-    path = _records.write(_records.record("predict", len(given.seeds), given.seeds[0], **about, sets=found), given.records)
+    path = _records.write(
+        _records.record("predict", len(given.seeds), given.seeds[0], **about, sets=found), given.records
+    )
     missed = [
         f"\n  {each['data']}: {aim['what']}: {aim['ratio']}"
         for each in found
@@ -153,7 +155,9 @@ def prepared(name: str, work: Path, cut: int | None) -> Path:
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        output([sys.executable, str(HERE / "_predict_data.py"), name, str(folder), str(cut or 0)], ENVIRONMENT, LONGEST_S)
+        output(
+            [sys.executable, str(HERE / "_predict_data.py"), name, str(folder), str(cut or 0)], ENVIRONMENT, LONGEST_S
+        )
     return folder
 
 

@@ -192,7 +192,7 @@ def _of_chances(total: Float64, told: Float64) -> tuple[float, Float64]:
 def _of_amounts(total: Float64, told: Float64) -> tuple[float, Float64]:
     mu = np.maximum(total, 1e-3)
     value = -told * mu ** (1 - _POWER) / (1 - _POWER) + mu ** (2 - _POWER) / (2 - _POWER)
-    slope = np.where(total > 1e-3, mu**-_POWER * (mu - told), 0)  # noqa: PLR2004 - as above
+    slope = np.where(total > 1e-3, mu**-_POWER * (mu - told), 0)
     return float(value.mean()), slope
 
 
