@@ -1,5 +1,4 @@
-"""CDNOW as the field asks it: how often the 2,357 customers of the sample come again in weeks 40 to 78: ``... OUT
-OPTIONS``.
+"""CDNOW as the field asks it: purchases of the sample in weeks 40 to 78: ``python _predict_clv.py OUT OPTIONS``.
 
 Known are the purchases up to 30 September 1997 (39 weeks), judged are the 39 weeks after. BG/NBD is fitted as in
 Fader, Hardie and Lee, Marketing Science 24 (2005), whose parameters it must give. Ours learns from nothing but the
@@ -173,7 +172,8 @@ def trees(objective: str) -> Rule:
         base = np.maximum(x[:, 0], 0.02)
         data = lightgbm.Dataset(x, y / base, weight=base)
         said = lightgbm.train(settings, data, 120).predict(unseen := features(asked, at, weeks, _fitted(learn, until)))
-        return np.maximum(np.asarray(said) * np.maximum(unseen[:, 0], 0.02), 0)
+        found: Float64 = np.maximum(np.asarray(said, np.float64) * np.maximum(unseen[:, 0], 0.02), 0)
+        return found
 
     return rule
 
@@ -227,7 +227,8 @@ def main(out: Path, options: str) -> None:
     told = came(everybody, END, WEEKS)
     rules = {**RULES, **RIVALS}
     said = {name: rule(known, END, known, END, WEEKS, seed) for name, rule in rules.items()}
-    np.savez(out / "said.npz", told=told, **{name.replace("/", "_"): each for name, each in said.items()})
+    kept: dict[str, Any] = {name.replace("/", "_"): each for name, each in said.items()}
+    np.savez(out / "said.npz", told=told, **kept)
     tools = [
         {
             "tool": name,

@@ -55,8 +55,9 @@ def _trees(kind: Kind, bench: Bench, seed: int, *, everything: bool) -> tuple[Fl
         model = made(**{**SETTINGS, "random_state": seed, "n_estimators": trees})
         model.fit(*_columns(Examples.stack([bench.learn, bench.later])), categorical_feature=codes or "auto")
     values = bench.test.table.values
-    said = model.predict_proba(values)[:, 1] if kind == "binary" else np.maximum(model.predict(values), 0)
-    return np.asarray(said, np.float64), {"trees": trees}
+    if kind == "binary":
+        return np.asarray(model.predict_proba(values), np.float64)[:, 1], {"trees": trees}
+    return np.maximum(np.asarray(model.predict(values), np.float64), 0), {"trees": trees}
 
 
 def _columns(examples: Examples) -> tuple[Any, Float64]:

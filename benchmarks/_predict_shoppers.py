@@ -47,8 +47,8 @@ LEAST: Final[Mapping[str, float]] = {"Accuracy": 0.905, "AUROC": 0.935, "F1": 0.
 def read(cut: int | None = None) -> Examples:
     """Return the sessions as examples without a history.
 
-    Beside the published columns stand what follows from them: seconds a page, pages and seconds in all, and what exits
-    are beyond bounces.
+    Beside the published columns stand what follows from them: seconds a page, pages, seconds and value in all, and what
+    exits are beyond bounces.
 
     Args:
         cut: Keep one row of so many.
@@ -69,6 +69,7 @@ def read(cut: int | None = None) -> Examples:
         columns[f"{page}_seconds_a_page"] = columns[f"{page}_Duration"] / (columns[page] + 1)
     columns["pages"] = np.sum([columns[page] for page in PAGES], axis=0)
     columns["seconds"] = np.sum([columns[f"{page}_Duration"] for page in PAGES], axis=0)
+    columns["value_in_all"] = columns["PageValues"] * columns["pages"]
     columns["exits_beyond_bounces"] = columns["ExitRates"] - columns["BounceRates"]
     values = np.stack(list(columns.values()), 1).astype(np.float32)
     nobody = np.arange(len(rows))

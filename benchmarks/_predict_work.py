@@ -49,7 +49,7 @@ def main(folder: Path, back: int, out: Path, options: str) -> None:
     spec = SPECS[json.loads((folder / "done").read_text("utf-8"))["name"]]
     histories = cut_back(footfall.open(folder / "shop").histories(), back, spec.horizon_days)
     asked = Given(histories, epochs=given["epochs"], horizon_us=spec.horizon_days * US_PER_DAY)
-    said: dict[str, npt.NDArray[Any]] = {}
+    said: dict[str, Any] = {}
     told: list[dict[str, Any]] = []
     backbones: dict[int, Behaviour] = {}
     for name in given["tasks"] or spec.tasks:

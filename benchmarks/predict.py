@@ -185,7 +185,7 @@ def done(
     mark = digest([*(HERE / f"{each}.py" for each in programs), *_sources(*parts)])
     name = "-".join([program.removeprefix("_predict_"), *(Path(word).name for word in words)])
     asked = json.dumps([options, mark]).encode()
-    out = given.work / "runs" / f"{name}-{_records_name(asked)}"
+    out: Path = given.work / "runs" / f"{name}-{_records_name(asked)}"
     if given.fresh or not (out / "told.json").exists():
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
