@@ -48,17 +48,13 @@ Rule = Callable[[Days, int, Days, int, int, int], Float64]
 """Learns from customers' days up to a day, and says what each customer does in so many days after another day."""
 
 
-def read(cut: int | None = None) -> Days:
-    """Return the days on which each customer bought, in order; several purchases of one day are one.
-
-    Args:
-        cut: Keep one customer of so many.
-    """
+def read() -> Days:
+    """Return the days on which each customer bought, in order; several purchases of one day are one."""
     found: dict[str, set[int]] = {}
     for line in (home() / "cdnow" / "CDNOW_sample.txt").read_text("utf-8").splitlines():
         _, customer, day, _, _ = line.split()
         found.setdefault(customer, set()).add(dt.date.fromisoformat(day).toordinal())
-    return [sorted(days) for days in list(found.values())[:: cut or 1]]
+    return [sorted(days) for days in found.values()]
 
 
 def summary(days: Days, at: int) -> tuple[Float64, Float64, Float64]:
@@ -214,13 +210,13 @@ def main(out: Path, options: str) -> None:
 
     Args:
         out: Where what was said goes.
-        options: JSON: ``seeds``, ``cut``.
+        options: JSON: ``seeds``.
     """
     if os.environ.get("BENCHMARK_CORES") != "all":
         stay_on_one_core()
     given = json.loads(options)
     seed = given["seeds"][0]
-    everybody = read(given["cut"])
+    everybody = read()
     known = [[day for day in days if day <= END] for days in everybody]
     worth = validated(known, seed)
     chosen = min(worth, key=lambda name: worth[name] if name in RULES else np.inf)
