@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import _predict_table
 import _recommend_table
 import _records
 import _roads_table
@@ -261,6 +262,7 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "scale": scale,
     "recommend_summary": lambda folder: _recommend_table.summary(folder, grid),
     "recommend": lambda folder: _recommend_table.recommend(folder, grid),
+    "predict": lambda folder: _predict_table.predict(folder, grid),
     "roads": lambda folder: _roads_table.roads(folder, grid),
 }
 
