@@ -111,7 +111,9 @@ def _by_chance(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 def _stability(facts: Mapping[str, Any]) -> Iterator[str]:
     found = facts["robustness"]
-    if found["stability"] < UNSTEADY:
+    if not found:
+        yield "How steady answers are under edits of the log was not tried: this question is not about users alone."
+    elif found["stability"] < UNSTEADY:
         yield (
             f"Answers are not steady: under realistic edits of the log {1 - found['stability']:.0%} of the highest "
             f"tenth of users are others (stability {found['stability']:.2f}; weakest: {found['weakest']})."

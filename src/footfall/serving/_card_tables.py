@@ -81,6 +81,8 @@ def robustness_part(facts: Mapping[str, Any]) -> list[str]:
         facts: Of a bundle of a prediction.
     """
     found = facts["robustness"]
+    if not found:
+        return []
     unit = "" if facts["kind"] == "binary" else ", by the mean amount"
     metric = "AP" if facts["kind"] == "binary" else "Gini"
     cells = [
@@ -98,6 +100,28 @@ def robustness_part(facts: Mapping[str, Any]) -> list[str]:
     )
     texts = [f"- {row['edit']}: {row['text']}." for row in found["edits"]]
     return ["## Robustness", said, "", *table(heads, cells), "", *texts]
+
+
+def reasons_part(facts: Mapping[str, Any]) -> list[str]:
+    """Return whether the reasons that are given are the ones that count.
+
+    Args:
+        facts: Of a bundle of a prediction.
+    """
+    found = facts.get("reasons_check") or {}
+    if not found:
+        return []
+    cells = [
+        [what, f"{row['users']:,}", number(row["named"], 3), number(row["random"], 3),
+         with_interval([row["ratio"], row["low"], row["high"]])]
+        for what, row in found.items()
+    ]  # fmt: skip
+    said = (
+        "How far a score moves when what was named as its reasons is taken away, against as much taken away at random; "
+        "a ratio above 1 says that reasons are reasons."
+    )
+    heads = ("reasons", "users", "named moves it by", "random by", "ratio [95 %]")
+    return ["## Reasons, checked by deletion", said, "", *table(heads, cells)]
 
 
 def drift_part(facts: Mapping[str, Any]) -> list[str]:
@@ -120,6 +144,8 @@ def drift_part(facts: Mapping[str, Any]) -> list[str]:
     said = share if binary else number
     rates = [[SLICES[r["slice"]], r["at"][:10], f"{r['users']:,}", said(r["rate"])] for r in found["rates"]]
     lines += ["", *table(("moment", "at", "users", "rate of yes" if binary else "mean amount"), rates)]
+    if not found["halves"]:
+        return lines
     names = [name for name in ("AUROC", "AP", "Gini", "Spearman") if name in found["halves"][0]]
     halves = [
         [row["half"], f"{row['users']:,}", number(row.get("days_since"), 2), said(row.get("rate")),

@@ -15,6 +15,7 @@ from footfall.serving._card_tables import (
     drift_part,
     fairness_part,
     number,
+    reasons_part,
     robustness_part,
     share,
     table,
@@ -72,6 +73,7 @@ def prediction_card(facts: Mapping[str, Any]) -> str:
         _families(facts),
         _calibration(facts),
         _importances(facts),
+        reasons_part(facts),
         robustness_part(facts),
         drift_part(facts),
         fairness_part(facts),
@@ -98,10 +100,11 @@ def _short(facts: Mapping[str, Any]) -> list[str]:
     if kind == "binary":
         chance = with_interval(facts["judged"]["ece_by_chance"])
         lines.append(f"- Calibration: ECE {with_interval(own['ECE'])}; perfect probabilities would show {chance}.")
-    lines.append(
-        f"- Stability under realistic edits of the log: {number(facts['robustness']['stability'], 2)} "
-        "(1: the same users stay in the highest tenth)."
-    )
+    if facts["robustness"]:
+        lines.append(
+            f"- Stability under realistic edits of the log: {number(facts['robustness']['stability'], 2)} "
+            "(1: the same users stay in the highest tenth)."
+        )
     leaks = facts.get("leaks") or ()
     lines.append(f"- Likely leaks: {'; '.join(leaks)}." if leaks else "- Likely leaks: none found.")
     return lines

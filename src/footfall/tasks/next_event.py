@@ -18,7 +18,7 @@ from footfall.tasks._things import Things
 from footfall.tasks._visits import some
 
 EXIT: Final = "end of visit"
-MOST_MOMENTS: Final = 5_000
+MOST_MOMENTS: Final = 2_000
 """Moments of one horizon that are asked at."""
 LEAST_SHARE: Final = 0.001
 """Share of what users did that a type must have to be asked about."""
