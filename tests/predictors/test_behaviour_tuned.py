@@ -32,7 +32,7 @@ START = 1_700_000_000_000_000
 ENDS = START + 20 * DAY
 USERS = 2600
 LEARNT = 2000
-PATIENT = TuningSettings(epochs=16, patience=16, head_epochs=3, backbone_rate=2e-3, again=False)
+PATIENT = TuningSettings(epochs=16, patience=16, head_epochs=3, rate=2e-3, backbone_rate=2e-3, again=False)
 QUICK = TuningSettings(epochs=2, head_epochs=2)
 Event = dict[str, Any]
 

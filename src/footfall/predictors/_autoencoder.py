@@ -18,6 +18,8 @@ Float32 = npt.NDArray[np.float32]
 
 MOST_ROWS: Final = 60_000
 """Rows that are learnt from; more are sampled."""
+STEPS: Final = 50
+"""Steps of a pass, at the least: few rows are learnt from in small steps."""
 PREFIX: Final = "code_"
 """Names of the numbers of a code begin with it."""
 
@@ -76,7 +78,7 @@ class Autoencoder:
             hidden_layer_sizes=(self.hidden, self.width, self.hidden),
             activation="tanh",
             alpha=1e-5,
-            batch_size=min(256, len(wanted)),
+            batch_size=min(256, max(16, len(wanted) // STEPS), len(wanted)),
             learning_rate_init=2e-3,
             max_iter=1,
             random_state=seed % 2**32,

@@ -41,6 +41,10 @@ class BehaviourTuned(Predictor):
 
     The backbone that is handed over was trained on what lies before all examples, and is left as it is: other families
     share it. What tuning then learns, it learns from examples alone, as every family does.
+
+    Attributes:
+        passes: How many passes over the examples were best: of the head alone, and of head and backbone together. With
+            none of the latter, tuning did not help, and the backbone is as it was.
     """
 
     name: ClassVar[str] = "behaviour_tuned"
@@ -60,6 +64,7 @@ class BehaviourTuned(Predictor):
         self.tuning = tuning
         self.columns = Columns()
         self.asked = Asked(binary=kind == "binary", scale=1.0, start=0.0)
+        self.passes = (0, 0)
         self._shares: dict[str, float] = {}
         self._given: Behaviour | None = None
         self._tuned: Behaviour | None = None
@@ -92,7 +97,7 @@ class BehaviourTuned(Predictor):
         self._tuned = copy.deepcopy(self._given)
         assert self._tuned.model is not None  # noqa: S101 - looked at above
         run = Tuning(self._tuned.model, lessons, OWN, self._settings(seed))
-        self._head, self.asked = run.go(), run.asked[OWN]
+        self._head, self.asked, self.passes = run.go(), run.asked[OWN], run.passes
         some = sampled(examples, SHOWN, seed)
         self._shares = self._found_shares(self._tuned.states(some.histories), self.columns.apply(some.table))
         return self
@@ -149,7 +154,7 @@ class BehaviourTuned(Predictor):
         self._tuned.save(folder / "backbone")
         save_file({name: value.cpu() for name, value in self._head.state_dict().items()}, folder / "head.safetensors")
         about = {"predictor": self.name, "format": 1, "kind": self.kind, "asked": dataclasses.asdict(self.asked)}
-        about |= {"shares": self._shares, "columns": self.columns.state}
+        about |= {"passes": self.passes, "shares": self._shares, "columns": self.columns.state}
         about["tuning"] = None if self.tuning is None else dataclasses.asdict(self.tuning)
         (folder / "settings.json").write_text(json.dumps(about) + "\n", "utf-8")
 
@@ -167,7 +172,7 @@ class BehaviourTuned(Predictor):
         tuning = None if about["tuning"] is None else TuningSettings(**about["tuning"])
         found = cls(about["kind"], tuning=tuning)
         found.columns, found.asked = Columns(about["columns"]), Asked(**about["asked"])
-        found._shares = about["shares"]
+        found._shares, found.passes = about["shares"], (about["passes"][0], about["passes"][1])
         found._given = found._tuned = Behaviour.load(folder / "backbone")
         model = found._tuned.model
         assert model is not None  # noqa: S101 - read above

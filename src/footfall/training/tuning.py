@@ -68,10 +68,10 @@ class TuningSettings:
     head_epochs: int = 20
     epochs: int = 8
     frozen: bool = False
-    rate: float = 2e-3
-    backbone_rate: float = 5e-4
+    rate: float = 5e-4
+    backbone_rate: float = 1e-4
     weight_decay: float = 0.01
-    dropout: float = 0.2
+    dropout: float = 0.3
     tokens: int = 4096
     context: int = 128
     most_events: int = 4_000_000
@@ -144,7 +144,11 @@ class Asked:
 
 
 class Tuning:
-    """One run: a model and its heads, tuned in place."""
+    """One run: a model and its heads, tuned in place.
+
+    Attributes:
+        passes: How many of the heads alone, and of both together, were best on what is held out.
+    """
 
     def __init__(self, model: BehaviourModel, lessons: Lessons, own: str, settings: TuningSettings) -> None:
         """Make ready.
@@ -176,6 +180,7 @@ class Tuning:
         self.labels = {
             name: torch.from_numpy(told.astype(np.float32)).to(self.device) for name, told in lessons.told.items()
         }
+        self.passes = (0, 0)
         torch.manual_seed(settings.seed)
         self._make_heads()
 
@@ -196,15 +201,15 @@ class Tuning:
         before = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         held = self._held()
         learn, judge = np.flatnonzero(~held), np.flatnonzero(held)
-        chosen = self._both(
+        self.passes = self._both(
             learn, judge, (self.settings.head_epochs, 0 if self.settings.frozen else self.settings.epochs)
         )
         if self.settings.again:
             self.model.load_state_dict(before)
             torch.manual_seed(self.settings.seed)
             self._make_heads()
-            self._both(np.arange(len(held)), None, chosen)
-        self.model.eval().requires_grad_(requires_grad=True)
+            self._both(np.arange(len(held)), None, self.passes)
+        self.model.eval().requires_grad_(True)
         head = self.heads[self.own].eval()
         assert isinstance(head, AnswerHead)  # noqa: S101 - tells the type checker
         return head
@@ -223,7 +228,7 @@ class Tuning:
     def _both(self, learn: Int64, judge: Int64 | None, epochs: tuple[int, int]) -> tuple[int, int]:
         """Let the heads learn, then the backbone with them; return how many epochs of each were best."""
         states = self._states(np.arange(len(self.lengths)))
-        self.model.requires_grad_(requires_grad=False)
+        self.model.requires_grad_(False)
         optimiser = torch.optim.AdamW(self._head_groups(), betas=(0.9, 0.98))
         best = math.inf if judge is None else self._judged(judge, states)
         first, best = self._stage(optimiser, learn, judge, epochs[0], states, best)
@@ -232,7 +237,7 @@ class Tuning:
         del states
         tuned = [value for name, value in self.model.named_parameters() if not name.startswith("items.")]
         for value in tuned:
-            value.requires_grad_(requires_grad=True)
+            value.requires_grad_(True)
         slow = {"params": tuned, "lr": self.settings.backbone_rate, "weight_decay": 0.0}
         optimiser = torch.optim.AdamW([*self._head_groups(), slow], betas=(0.9, 0.98))
         second, _ = self._stage(optimiser, learn, judge, epochs[1], None, best)
@@ -386,7 +391,7 @@ def shares(head: AnswerHead, states: npt.NDArray[np.float32], features: npt.NDAr
         features: float32 [examples, features].
     """
     device = head.plain.weight.device
-    inputs = [torch.from_numpy(part).to(device).requires_grad_(requires_grad=True) for part in (states, features)]
+    inputs = [torch.from_numpy(part).to(device).requires_grad_(True) for part in (states, features)]
     with torch.enable_grad():
         slopes = torch.autograd.grad(head.eval()(*inputs).sum(), inputs)
     moved = [
