@@ -67,13 +67,18 @@ RECIPES: Final[dict[str, Recommender]] = {
             floors=(None, 0.01, 0.01),
         )
     ),
-    "dunnhumby": Blend(
-        (
-            Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=512, held_out=0),
-            TifuKnn(group_size=7, group_decay=0.9, nearest=300, alpha=0.7),
-            PopularityUser(),
+    "dunnhumby": Ranked(
+        Blend(
+            (
+                Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=512, held_out=0),
+                TifuKnn(group_size=7, group_decay=0.9, nearest=300, alpha=0.7),
+                PopularityUser(),
+            ),
+            floors=(None, 0.001, 0.1),
         ),
-        floors=(None, 0.001, 0.1),
+        candidates=150,
+        rate=0.03,
+        least=400,
     ),
     "online_retail": Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=128),
     "simulated": Behaviour(Size(64, 2, 2, 128, 3e-3, 0.2), _SIMULATED, tuning=NO_TUNING, repeats=True, goal="event"),
