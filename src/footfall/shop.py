@@ -399,6 +399,7 @@ class Shop:
         as_of: Moment | None = None,
         version: str | None = None,
         reasons: bool = False,
+        most: int | None = None,
         **deciding: Any,
     ) -> Predictions:
         """Foretell one number of users: what a trained task says as of now; by a rule, choose some of them.
@@ -409,6 +410,7 @@ class Shop:
             as_of: Only what happened before this moment is known; all of the log without it.
             version: Of the model; the one that is served without it.
             reasons: Whether each answer says what moved it.
+            most: So many rows are returned; all of them without it.
             **deciding: One of ``capacity``, ``precision``, ``cost`` (of a chance with ``gain``); for equal shares of
                 groups ``fair_by`` or ``groups``, and ``fair``; see ``tasks._decisions.Deciding.of``.
 
@@ -425,7 +427,7 @@ class Shop:
         rule = Deciding.of(**deciding)
         bundle = open_bundle(self.models_root, task, version)
         asked = Predicting(bundle, self._as_of(as_of, "as-of"), self.moment_us(as_of, "as-of"))
-        return asked.predict(users, reasons=reasons, deciding=rule)
+        return asked.predict(users, reasons=reasons, deciding=rule, most=most)
 
     def fairness(
         self,

@@ -76,7 +76,10 @@ def train_command(
     format_: str,
     **options: Any,
 ) -> None:
-    """Train TASK (recommend, purchase, churn, value), and serve from now on what wins on a later time.
+    """Train TASK, and serve from now on what wins on a later time.
+
+    TASK is recommend, purchase, churn, value, interest, repurchase, next_event, session_purchase or dwell; several may
+    be given.
 
     A training that was stopped is gone on with by the same command.
     """
@@ -184,7 +187,7 @@ def recommend_command(
 @click.option("--explain/--no-explain", default=False, help="Say what moved each answer.")
 @click.option("--version", metavar="VERSION", help="Of the model; the one that is served without it.")
 @click.option("--out", metavar="FILE", help="Write them all: .parquet, .csv, .jsonl.")
-@click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="Users that are shown.")
+@click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="Rows that are shown.")
 @rule_options
 @click.option("--fair-by", metavar="COLUMN", help="Choose equal shares by country, region, device or channel.")
 @click.option("--groups", metavar="FILE", help="Choose equal shares by the groups of a .csv with user_id, group.")
@@ -204,20 +207,22 @@ def predict_command(
     format_: str,
     **deciding: Any,
 ) -> None:
-    """Foretell TASK (purchase, churn, value) of users: a calibrated probability, or an expected amount.
+    """Foretell TASK of users: a calibrated probability, or an expected amount.
 
-    Columns: user_id, probability or amount; with a rule (--capacity, --precision, or --cost with --gain) decision,
-    whether the user is chosen; with --explain what moved each answer most.
+    TASK is purchase, churn, value, interest, repurchase, next_event, session_purchase or dwell.
+
+    Columns: user_id, probability or amount; of interest, repurchase and next_event kind and thing; with a rule
+    (--capacity, --precision, or --cost with --gain) decision, whether the user is chosen; with --explain what moved
+    each answer most.
     """
-    import dataclasses
-
     users = [*one, *(_users_of(file) if file else ())]
     asked = users if one or file else None
-    found = the_shop().predict(task, asked, as_of=as_of, version=version, reasons=explain, **given(**deciding))
+    shown = most if out is None and asked is None else None
+    rule = given(**deciding)
+    found = the_shop().predict(task, asked, as_of=as_of, version=version, reasons=explain, most=shown, **rule)
     if out is None:
-        if len(found.table) > most and asked is None:
-            click.echo(f"{len(found.table):,} users; here are the first {most} (-n, --user, --users, --out)", err=True)
-            found = dataclasses.replace(found, table=found.table.slice(0, most))
+        if shown is not None and found.users > shown:
+            click.echo(f"{found.users:,} users; here are the first {shown} rows (-n, --user, --users, --out)", err=True)
         emit(found, format_)
         return
     count = write_stream([found.table], found.table.schema, out)

@@ -35,7 +35,9 @@ from footfall.tasks._probable import Calibrated
 
 FORMAT: Final = 1
 CHAMPION: Final = "champion"
-CARD_ONLY: Final = frozenset({"data", "moments", "metrics", "judged", "robustness", "drift", "fairness", "reasons_check"})
+CARD_ONLY: Final = frozenset(
+    {"data", "moments", "metrics", "judged", "robustness", "drift", "fairness", "reasons_check"}
+)
 """Facts that are tables, for a card; the record of a run, which says its bundle, goes without them."""
 SOFTWARE: Final = ("numpy", "scikit-learn", "lightgbm", "torch")
 """Packages whose versions a bundle tells."""

@@ -134,7 +134,12 @@ class Predicting:
             backbone.grow(self.log.coded)
 
     def predict(
-        self, users: Sequence[str] | None = None, *, reasons: bool = False, deciding: Deciding | None = None
+        self,
+        users: Sequence[str] | None = None,
+        *,
+        reasons: bool = False,
+        deciding: Deciding | None = None,
+        most: int | None = None,
     ) -> Predictions:
         """Return what is foretold of users.
 
@@ -142,6 +147,7 @@ class Predicting:
             users: Their ids; everybody that the question is about without it.
             reasons: Whether each answer says what moved it.
             deciding: By what rule some of them are chosen; without it nobody is.
+            most: So many rows are returned, and reasons are worked out for them alone; all of them without it.
 
         Raises:
             InputError: The rule does not fit what is foretold, or cannot be met.
@@ -156,9 +162,9 @@ class Predicting:
             known = (found >= 0) & (self.log.raw.lengths[np.maximum(found, 0)] > 0)
             left_out = tuple(user for user, is_known in zip(users, known.tolist(), strict=True) if not is_known)
             rows = found[known]
-        answers = self._answers(rows, reasons=reasons)
-        said, why, ids = answers.said, answers.why, ids_of(self.histories)
-        order = np.argsort(-said, kind="stable") if users is None else np.arange(len(said))
+        answers = self._answers(rows, reasons=reasons and most is None)
+        said, ids = answers.said, ids_of(self.histories)
+        order = (np.argsort(-said, kind="stable") if users is None else np.arange(len(said)))[:most]
         columns: dict[str, Any] = {
             "user_id": pa.array([ids[row] for row in answers.rows[order].tolist()], pa.string()),
             **{
@@ -177,7 +183,8 @@ class Predicting:
             chosen, decided = deciding.decide(self.model, said, self.task.name, groups)
             columns["decision"] = pa.array(chosen[order], pa.bool_())
         if reasons:
-            told = [[dataclasses.asdict(reason) for reason in why[place]] for place in order.tolist()]
+            why = [answers.why[place] for place in order.tolist()] if most is None else self._why(answers, order)
+            told = [[dataclasses.asdict(reason) for reason in each] for each in why]
             columns["reasons"] = pa.array(told, pa.list_(REASON))
         moment = dt.datetime.fromtimestamp(self.now_us / 1e6, dt.UTC).isoformat(timespec="seconds")
         about = self.bundle.about
@@ -192,6 +199,13 @@ class Predicting:
             examples = self.task.now(self.log, self.now_us, horizon, some)
             parts.append(self._part(examples, reasons=reasons))
         return _Answers.joined(parts)
+
+    def _why(self, answers: _Answers, places: Int64) -> list[tuple[Reason, ...]]:
+        """Return the reasons of some answers, asked once more: those of everybody would be worked out for nothing."""
+        again = self._answers(np.unique(answers.rows[places]), reasons=True)
+        found = {(row, nth): at for at, (row, nth) in enumerate(again.keys())}
+        keys = answers.keys()
+        return [again.why[found[keys[place]]] for place in places.tolist()]
 
     def _part(self, examples: Examples, *, reasons: bool) -> _Answers:
         answered = self.task.answered(self.model.predict(examples), examples)
@@ -233,6 +247,15 @@ class _Answers:
     def users(self) -> int:
         """Number of users."""
         return len(np.unique(self.rows))
+
+    def keys(self) -> list[tuple[int, int]]:
+        """Return of each answer whose it is, and the how manyeth of that user's it is."""
+        met: dict[int, int] = {}
+        found = []
+        for row in self.rows.tolist():
+            found.append((row, met.get(row, 0)))
+            met[row] = met.get(row, 0) + 1
+        return found
 
     @staticmethod
     def joined(parts: Sequence[_Answers]) -> _Answers:

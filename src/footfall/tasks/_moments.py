@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Collection, Mapping
-from typing import Final, Self
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -84,6 +84,11 @@ class Log:
             return np.zeros(self.raw.n_events, np.bool_)
         found: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.isin(self.raw.event_type, np.array(codes, np.int64))
         return found
+
+    @functools.cached_property
+    def memo(self) -> dict[Hashable, Any]:
+        """What was worked out of this log already, by what was asked."""
+        return {}
 
     @functools.cached_property
     def visits(self) -> Visits:

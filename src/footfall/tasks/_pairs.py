@@ -26,7 +26,7 @@ MOST: Final = 30_000
 class PairPrediction(Prediction):
     """One number about each user and thing."""
 
-    at_once: ClassVar[int] = 500
+    at_once: ClassVar[int] = 2_000
 
     @abc.abstractmethod
     def things(self, log: Log, as_of_us: int) -> Things:
@@ -102,7 +102,7 @@ class PairPrediction(Prediction):
         rows, moments = asked
         places, codes = self.pairs(log, things, rows, moments)
         users = log.at(rows, moments, horizon_us, known_us=known_us, groups=GROUPS)
-        known = things.features(log, rows[places], codes, moments[places])
+        known = things.features(log, rows[places], codes, moments[places], known_us)
         table = self.extended(users.table.take(places).joined(known, PREFIX))
         about = About(codes, things.names, things.kinds, things.first, things.of_item)
         return Examples(table, log.coded, rows[places], moments[places], horizon_us, about=about)

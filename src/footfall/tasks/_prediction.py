@@ -32,8 +32,10 @@ from footfall.tasks._prediction_result import LEAK, PredictionBoard, board, judg
 from footfall.tasks._probable import Calibrated
 from footfall.training.loop import TrainingSettings
 
-GATES: Final = ("constant", "linear", "boosting", "behaviour", "behaviour_boosting")
+GATES: Final = ("constant", "linear", "boosting", "blend", "behaviour", "behaviour_boosting")
 """What `train` tries; `evaluate --against all` tries every family."""
+MOST_BLENDED: Final = 20_000
+"""Examples up to which a blend of families is tried by `train`: of more, trees alone know enough, and it costs most."""
 SIBLINGS: Final = ("purchase", "churn", "value")
 """Tasks whose answers are learnt beside one's own, by families that learn several together."""
 LEAST_EXAMPLES: Final = 50
@@ -222,7 +224,8 @@ class Prediction(Task):
             InputError: The log lacks what is asked for, is too short, or no family could learn.
         """
         bench = self._bench(given)
-        found = self._contest(bench, self._known(GATES if self.family is None else (self.family,)))
+        gates = tuple(name for name in GATES if name != "blend" or len(bench.learn) <= MOST_BLENDED)
+        found = self._contest(bench, self._known(gates if self.family is None else (self.family,)))
         shown = self._board([found], bench)
         given.say(f"fitting {shown.champion} up to the last horizon")
         model = self._fitted(shown.champion, bench, Examples.stack([bench.learn, bench.later]), bench.test)

@@ -13,7 +13,7 @@ from footfall.predictors._base import Examples, Float64, Int64
 from footfall.schema import PASSIVE_EVENT_TYPES, US_PER_S
 from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
-from footfall.tasks._visits import Visits, some
+from footfall.tasks._visits import GAP_US, Visits, some
 
 MOST: Final = 20_000
 """Moments of one horizon that are asked at; drawn where there are more."""
@@ -65,7 +65,7 @@ class RunningPrediction(Prediction):
     def now(self, log: Log, now_us: int, horizon_us: int, rows: Int64 | None = None) -> Examples:
         """Return those whose visit may still go on, or those named; each right after the last event."""
         places = log.visits.latest(now_us, self.asked(log, now_us) if rows is None else rows)
-        return self._made(log, places, horizon_us, None, now_us)
+        return self._made(log, places, horizon_us, None, now_us - GAP_US)
 
     def _made(self, log: Log, places: Int64, horizon_us: int, labels: Float64 | None, known_us: int) -> Examples:
         """Return examples right after events; what is known of items is of a moment before all of them."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from footfall.features.items import ItemFacts
 from footfall.features.pairs import pair_features
 from footfall.features.table import FeatureTable
-from footfall.features.things import Kind, things_of, things_of_items
+from footfall.features.things import Kind, ThingFacts, things_of, things_of_items
 from footfall.predictors._base import Int64
 from footfall.tasks._moments import Log
 
@@ -52,6 +52,14 @@ class Things:
             as_of_us: What prices are cut into bands by is of before this moment.
             more: Names of things that no event is about; they come last.
         """
+        asked = ("things", tuple(kinds), as_of_us, tuple(more))
+        if asked not in log.memo:
+            log.memo[asked] = cls._made(log, kinds, as_of_us, more)
+        found: Things = log.memo[asked]
+        return found
+
+    @classmethod
+    def _made(cls, log: Log, kinds: Sequence[Kind], as_of_us: int, more: Sequence[str]) -> Things:
         facts = ItemFacts.of(log.raw, as_of_us, log.types)
         names: list[str] = []
         first, events, items = [0], [], []
@@ -88,7 +96,16 @@ class Things:
         places: Int64 = np.searchsorted(self.first, codes, side="left").astype(np.int64) - 1
         return places
 
-    def features(self, log: Log, rows: Int64, codes: Int64, moments: Int64) -> FeatureTable:
+    def _facts(self, log: Log, place: int, own: Int32, as_of_us: int) -> ThingFacts:
+        """Return what everybody does with the things of one kind; not worked out anew for the next users."""
+        asked = ("thing facts", self.kinds[place], self.first[-1], as_of_us)
+        if asked not in log.memo:
+            n_things = int(self.first[place + 1] - self.first[place]) + 1
+            log.memo[asked] = ThingFacts.of(log.raw, as_of_us, log.types, own, n_things)
+        found: ThingFacts = log.memo[asked]
+        return found
+
+    def features(self, log: Log, rows: Int64, codes: Int64, moments: Int64, known_us: int) -> FeatureTable:
         """Return what was known of users and things, a row a pair.
 
         Args:
@@ -96,6 +113,7 @@ class Things:
             rows: Histories, int64 [pairs].
             codes: Things, int64 [pairs].
             moments: UTC microseconds, int64 [pairs]; nothing at or after one counts.
+            known_us: What everybody does with things is of before this moment, and of before the first of ``moments``.
         """
         kind = self.kind_of(codes)
         table: FeatureTable | None = None
@@ -103,14 +121,16 @@ class Things:
         for place in range(len(self.kinds)):
             some = np.flatnonzero(kind == place)
             before, last = int(self.first[place]), int(self.first[place + 1])
+            own = np.maximum(self.of_event[place] - before, 0)
             found = pair_features(
                 log.raw,
                 rows[some],
                 codes[some] - before,
                 moments[some],
-                np.maximum(self.of_event[place] - before, 0),
+                own,
                 log.types,
                 n_things=last - before + 1,
+                facts=self._facts(log, place, own, int(moments[some].min(initial=known_us))),
                 timezone=log.timezone,
                 currency=log.currency,
             )

@@ -15,7 +15,7 @@ from footfall.tasks._answered import Answered
 from footfall.tasks._moments import Log
 from footfall.tasks._pairs import PairPrediction
 from footfall.tasks._things import Things
-from footfall.tasks._visits import some
+from footfall.tasks._visits import GAP_US, some
 
 EXIT: Final = "end of visit"
 MOST_MOMENTS: Final = 2_000
@@ -61,7 +61,7 @@ class NextEvent(PairPrediction):
         """Return those whose visit may still go on, or those named; each right after the last event."""
         places = log.visits.latest(now_us, self.asked(log, now_us) if rows is None else rows)
         asked = log.visits.row[places], log.visits.time_us[places] + 1
-        return self._made(log, self.things(log, now_us), asked, now_us, horizon_us)
+        return self._made(log, self.things(log, now_us), asked, now_us - GAP_US, horizon_us)
 
     def pairs(self, log: Log, things: Things, rows: Int64, moments: Int64) -> tuple[Int64, Int64]:
         """Return every type that happens often enough before the first moment, and the end, for each."""
