@@ -103,7 +103,7 @@ def _asked(
     if seed in backbones:  # its cutoffs follow from the log alone, so it knows as little of any question's labels
         bench.__dict__["backbone"] = backbones[seed]
     found = []
-    for entrant in task._contest(bench, task._known(tuple(given["families"] or ("all",)))):  # noqa: SLF001
+    for entrant in task._contest(bench, task._known(tuple(given["families"] or task._gates(bench)))):  # noqa: SLF001
         before_s = cpu_s()
         if entrant.model is not None:
             said[f"{task.name}/{seed}/{entrant.name}"] = entrant.model.predict(bench.test)

@@ -1,8 +1,8 @@
 """Predictions beside their rivals: ``python benchmarks/predict.py [--data ...] [--seeds 0 1 2] [--cutoffs 3]``.
 
 Who will buy, who will leave, how much will be spent: on each log at several cutoffs, which are the last horizon and the
-horizons before it (the log is cut there: nothing later exists). All families of Footfall, LightGBM as others use it and
-BG/NBD are asked about the same users; the champion is what Footfall would serve, chosen before the horizon that
+horizons before it (the log is cut there: nothing later exists). The families that ``footfall train`` tries, LightGBM as others
+use it and BG/NBD are asked about the same users; the champion is what Footfall would serve, chosen before the horizon that
 judges. ``shoppers`` and ``clv`` are the two published tables of the field. Each log and cutoff runs in a process of its
 own on one core; a run that is there already is read and not repeated.
 """
@@ -216,7 +216,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     known = [*SPECS, *PUBLISHED]
     parser.add_argument("--data", nargs="+", choices=known, default=known)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, help="which questions, to try things out")
-    parser.add_argument("--families", nargs="+", choices=sorted(predictors()), help="who is asked, to try things out")
+    parser.add_argument(
+        "--families", nargs="+", choices=["all", *sorted(predictors())], help="who is asked, to try things out"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--cutoffs", type=int, default=3, help="the last horizon, and how many before it (default: 3)")
     parser.add_argument("--cut", type=int, help="a part of the log, to try things out; judges no target")

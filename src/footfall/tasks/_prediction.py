@@ -224,8 +224,7 @@ class Prediction(Task):
             InputError: The log lacks what is asked for, is too short, or no family could learn.
         """
         bench = self._bench(given)
-        gates = tuple(name for name in GATES if name != "blend" or len(bench.learn) <= MOST_BLENDED)
-        found = self._contest(bench, self._known(gates if self.family is None else (self.family,)))
+        found = self._contest(bench, self._known(self._gates(bench)))
         shown = self._board([found], bench)
         given.say(f"fitting {shown.champion} up to the last horizon")
         model = self._fitted(shown.champion, bench, Examples.stack([bench.learn, bench.later]), bench.test)
@@ -280,6 +279,12 @@ class Prediction(Task):
             raise InputError("no family could learn: " + "; ".join(f"{each.name}: {each.why_not}" for each in found))
         _, name, model = max(fitted, key=lambda each: each[0])
         return bench, name, model
+
+    def _gates(self, bench: Bench) -> tuple[str, ...]:
+        """Return the families that `train` tries."""
+        if self.family is not None:
+            return (self.family,)
+        return tuple(name for name in GATES if name != "blend" or len(bench.learn) <= MOST_BLENDED)
 
     def _bench(self, given: Given) -> Bench:
         log = Log.of(given.histories)
