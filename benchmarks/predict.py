@@ -1,10 +1,10 @@
 """Predictions beside their rivals: ``python benchmarks/predict.py [--data ...] [--seeds 0 1 2] [--cutoffs 3]``.
 
 Who will buy, who will leave, how much will be spent: on each log at several cutoffs, which are the last horizon and the
-horizons before it (the log is cut there: nothing later exists). The families that ``footfall train`` tries, LightGBM as others
-use it and BG/NBD are asked about the same users; the champion is what Footfall would serve, chosen before the horizon that
-judges. ``shoppers`` and ``clv`` are the two published tables of the field. Each log and cutoff runs in a process of its
-own on one core; a run that is there already is read and not repeated.
+horizons before it (the log is cut there: nothing later exists). The families that ``footfall train`` tries, LightGBM as
+others use it and BG/NBD are asked about the same users; the champion is what Footfall would serve, chosen before the
+horizon that judges. ``shoppers`` and ``clv`` are the two published tables of the field. Each log and cutoff runs in a
+process of its own on one core; a run that is there already is read and not repeated.
 """
 
 from __future__ import annotations

@@ -146,7 +146,11 @@ def render_table(rows: Sequence[Mapping[str, Any]], *, width: int | None = None)
         for name in names[1:]
     ]
     unique = len({format_cell(row[names[0]]) for row in rows}) == len(rows)
-    return _draw(turned, turned=True) if unique and len(names) > len(rows) else text
+    if not unique or len(names) <= len(rows):
+        return text
+    on_its_side = _draw(turned, turned=True)
+    # A column of sentences makes every column wide: then the table is better left as it is.
+    return on_its_side if max(map(len, on_its_side.splitlines())) <= max(map(len, text.splitlines())) else text
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], *, turned: bool = False) -> str:

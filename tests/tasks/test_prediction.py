@@ -19,8 +19,9 @@ from footfall.tasks._moments import Log, Moments
 from footfall.tasks._prediction import Prediction, likely_leaks
 from footfall.tasks._prediction_result import PredictionBoard
 from footfall.tasks._probable import Calibrated
-from footfall.tasks._reasons import in_words, reasons_of
+from footfall.tasks._reasons import reasons_of
 from footfall.tasks._registry import made, tasks
+from footfall.tasks._words import in_words
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -291,9 +292,13 @@ def test_settings_that_are_unknown_are_named() -> None:
         ("sessions_30d", 11, "sessions 11 in 30 days"),
         ("spend_all", 12345.6, "spend 12,346 in all"),
         ("days_since_last_order", 44, "last order 44 days ago"),
-        ("days_since_refund", float("nan"), "never a refund"),
+        ("days_since_refund", float("nan"), "no refund yet"),
         ("order_overdue", float("nan"), "order overdue unknown"),
         ("hour_sin", -0.5, "hour sin -0.5"),
+        ("its_events_30d", 4, "of it: events 4 in 30 days"),
+        ("its_days_since_view", 1e-11, "of it: view just now"),
+        ("days_since_last_event", 0.25, "last event 6 hours ago"),
+        ("its_days_since_order", float("nan"), "of it: no order yet"),
     ],
 )
 def test_features_are_said_in_words(name: str, value: float, said: str) -> None:

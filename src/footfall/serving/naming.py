@@ -37,4 +37,8 @@ def names_of(histories: Histories, vocabularies: Vocabularies, back: npt.NDArray
     def event_type(code: int) -> str:
         return kinds[code - FIRST_CODE] if FIRST_CODE <= code < FIRST_CODE + len(kinds) else "event"
 
-    return Names(item, event_type)
+    def code(feature: str, code: int) -> str:
+        known = vocabularies.ids.get(feature.rpartition("_")[0], ())
+        return known[code - FIRST_CODE] if FIRST_CODE <= code < FIRST_CODE + len(known) else str(code)
+
+    return Names(item, event_type, code)

@@ -47,10 +47,12 @@ class Names:
     Attributes:
         item: Name of an item, or its id, by its code.
         event_type: Name of an event's type by its code.
+        code: Name of a code of another feature: its name, and the code.
     """
 
     item: Callable[[int], str] = "item {}".format
     event_type: Callable[[int], str] = "event {}".format
+    code: Callable[[str, int], str] = "{1}".format
 
 
 @dataclasses.dataclass(frozen=True)

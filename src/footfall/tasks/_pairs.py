@@ -13,9 +13,8 @@ from footfall.predictors._base import About, Examples, Float64, Int64
 from footfall.tasks._moments import Log
 from footfall.tasks._prediction import Prediction
 from footfall.tasks._things import Things
+from footfall.tasks._words import ITS
 
-PREFIX: Final = "its_"
-"""Before the names of what is known of a user and a thing."""
 GROUPS: Final = ("activity", "buying", "trends")
 """Features of the user beside those of the pair."""
 MOST: Final = 30_000
@@ -103,6 +102,6 @@ class PairPrediction(Prediction):
         places, codes = self.pairs(log, things, rows, moments)
         users = log.at(rows, moments, horizon_us, known_us=known_us, groups=GROUPS)
         known = things.features(log, rows[places], codes, moments[places], known_us)
-        table = self.extended(users.table.take(places).joined(known, PREFIX))
+        table = self.extended(users.table.take(places).joined(known, ITS))
         about = About(codes, things.names, things.kinds, things.first, things.of_item)
         return Examples(table, log.coded, rows[places], moments[places], horizon_us, about=about)

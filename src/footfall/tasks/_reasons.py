@@ -15,22 +15,13 @@ from footfall.predictors.behaviour_vector import BehaviourVector
 from footfall.predictors.boosting import Boosting
 from footfall.tasks._event_reasons import Names, events_that_moved, names_events, said_of
 from footfall.tasks._probable import Calibrated
+from footfall.tasks._words import coded, in_words
 
 MOST: Final = 3
 """Reasons that are given for an answer."""
 MOST_FEATURES: Final = 30
 """Features that are taken away one by one, where the family cannot tell by itself: the most important ones."""
 HISTORY: Final = "history"
-SAID: Final = {
-    "session_overdue": "away for {} times the usual gap between visits",
-    "session_gap_mean_days": "visits every {} days",
-    "order_overdue": "no order for {} times the usual gap",
-    "order_gap_mean_days": "orders every {} days",
-    "order_mean_value": "orders worth {} on average",
-    "items_per_order": "{} items an order",
-    "repeat_share": "share of items bought again {}",
-}
-"""Features that have words of their own."""
 CYCLES: Final[Mapping[str, tuple[str, str, str, tuple[str, ...]]]] = {
     "order_cycle": (
         "buys every {} days, now day {}",
@@ -79,11 +70,12 @@ def reasons_of(model: Calibrated, examples: Examples, names: Names | None = None
     """
     if not len(examples):
         return []
+    names = names or Names()
     features, moved = feature_moves(model, examples)
     features, moved = _joined(features, moved, examples)
     found = [
         [
-            (float(moved[row, at]), features[at], _text(features[at], examples, row))
+            (float(moved[row, at]), features[at], _text(features[at], examples, row, names))
             for at in np.argsort(-np.abs(moved[row]), kind="stable")[: MOST + 1].tolist()
             if moved[row, at] != 0
         ]
@@ -97,7 +89,7 @@ def reasons_of(model: Calibrated, examples: Examples, names: Names | None = None
             found[row] = [each for each in found[row] if each[1] != HISTORY]
         for group in told.tolist():
             row = int(groups.row[group])
-            text = said_of(groups, group, int(examples.cutoff_us[row]), names or Names())
+            text = said_of(groups, group, int(examples.cutoff_us[row]), names)
             found[row].append((float(by_events[group]), HISTORY, text))
     return [tuple(_reason(*each) for each in sorted(row, key=lambda each: -abs(each[0]))[:MOST]) for row in found]
 
@@ -211,35 +203,18 @@ def _joined(names: list[str], moved: Float64, examples: Examples) -> tuple[list[
     return names, moved
 
 
-def _text(name: str, examples: Examples, row: int) -> str:
+def _text(name: str, examples: Examples, row: int, names: Names) -> str:
     table = examples.table
     if name in CYCLES:
         said, gap, since, _ = CYCLES[name]
         return said.format(*(_days(float(table.column(each)[row])) for each in (gap, since)))
     if name not in table.names:
         return "what the behaviour model sees in the history"
-    return in_words(name, float(table.column(name)[row]))
+    value = float(table.column(name)[row])
+    if name in table.categories:
+        return coded(name, int(value), examples, names)
+    return in_words(name, value)
 
 
 def _days(days: float) -> str:
     return f"{days:,.0f}" if days >= 2 else f"{days:.2g}"
-
-
-def in_words(name: str, value: float) -> str:
-    """Say a feature and its value as one would say it.
-
-    Args:
-        name: Of the feature.
-        value: Its value; NaN for unknown.
-    """
-    said = "unknown" if np.isnan(value) else f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    if name in SAID and not np.isnan(value):
-        return SAID[name].format(said)
-    what, _, span = name.rpartition("_")
-    if name.startswith("days_since_"):
-        what = name.removeprefix("days_since_").replace("_", " ")
-        return f"never a {what}" if np.isnan(value) else f"{what} {said} days ago"
-    if what and (span == "all" or (span.endswith("d") and span[:-1].isdigit())):
-        when = "in all" if span == "all" else f"in {span[:-1]} days"
-        return f"{what.replace('_', ' ')} {said} {when}"
-    return f"{name.replace('_', ' ')} {said}"

@@ -15,11 +15,10 @@ from footfall.features.table import FeatureTable
 from footfall.features.things import Kind, ThingFacts, things_of, things_of_items
 from footfall.predictors._base import Int64
 from footfall.tasks._moments import Log
+from footfall.tasks._words import KIND, THING
 
 Int32 = npt.NDArray[np.int32]
 
-THING: Final = "thing"
-KIND: Final = "kind"
 MOST_CODES: Final = 1000
 """Things that are told apart by a column of codes; of more, each is known by what is counted of it."""
 
