@@ -41,6 +41,9 @@ _AMAZON: Final = dataclasses.replace(TRAINING, gap_weight=0.0, type_weight=0.0)
 _NARROW: Final = Behaviour(Size(64, 1, 1, 50, 3e-3, 0.4), _AMAZON)
 _SESSIONS: Final = dataclasses.replace(TRAINING, epochs=12, mirrored=True)
 _SIMULATED: Final = TrainingSettings(negatives=512, epochs=6, every=1, patience=2, next_weight=0.3, goal_weight=1.0)
+_SIMULATED_MODEL: Final = Behaviour(
+    Size(64, 2, 2, 128, 3e-3, 0.2), _SIMULATED, tuning=NO_TUNING, goal="event", repeats=True, held_out=0
+)
 
 RECIPES: Final[dict[str, Recommender]] = {
     "beauty": Ranked(Blend((_NARROW, Markov()), floors=(None, 0.002))),
@@ -83,7 +86,7 @@ RECIPES: Final[dict[str, Recommender]] = {
     "online_retail": Behaviour(training=BASKETS, tuning=NO_TUNING, goal="order", repeats=True, context=128),
     "simulated": Blend(
         (
-            Behaviour(Size(64, 2, 2, 128, 3e-3, 0.2), _SIMULATED, NO_TUNING, goal="event", repeats=True, held_out=0),
+            _SIMULATED_MODEL,
             SessionNeighbours(),
             Markov(),
             PopularityUser(),

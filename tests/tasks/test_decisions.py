@@ -28,7 +28,7 @@ said_of = st.lists(st.integers(0, 20), min_size=0, max_size=40)
 
 
 def model(kind: Kind, curve: PrecisionCurve | None = None) -> Calibrated:
-    return Calibrated(Constant(kind), kind, {}, 0.0, curve)
+    return Calibrated(Constant(kind), kind, {}, 0.0, curve=curve)
 
 
 def decide(kind: Kind, said: Any, curve: PrecisionCurve | None = None, groups: Any = None, **asked: Any) -> Any:

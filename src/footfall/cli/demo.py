@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 import sys
@@ -120,8 +119,7 @@ def _who_buys(shop: Shop, most: int = 5) -> None:
     except InputError as error:
         click.echo(error)
         return
-    found = shop.predict("purchase", reasons=True)
-    click.echo(f"\n{dataclasses.replace(found, table=found.table.slice(0, most))}")
+    click.echo(f"\n{shop.predict('purchase', reasons=True, most=most)}")
 
 
 def _regulars(shop: Shop, most: int = 3) -> list[str]:

@@ -106,7 +106,7 @@ def check_features(model: Calibrated, examples: Examples, rng: np.random.Generat
         return None
     names, moved = [names[at] for at in places], moved[:, places]
     before = margin(model.predictor, examples)
-    ordinary = usual(model.predictor, examples, names)
+    ordinary = usual(model, examples, names)
 
     def change(chosen: Int64) -> Float64:
         made = examples

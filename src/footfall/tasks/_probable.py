@@ -16,6 +16,7 @@ from footfall.evaluation.calibrators import Calibrator
 from footfall.evaluation.precision_curve import PrecisionCurve
 from footfall.evaluation.probability import log_loss
 from footfall.evaluation.quantiles import Quantiles
+from footfall.features.table import FeatureTable
 from footfall.predictors._base import Examples, Float64, Kind, Predictor
 from footfall.predictors._registry import by_name
 from footfall.predictors.lifetime import Lifetime
@@ -39,6 +40,8 @@ class Calibrated:
             older Footfall kept.
         curve: What came of a chance there, by probability; None of an amount, and where an older Footfall kept none.
         lifetime: The model of buying till leaving that tells of a far horizon, where one was learnt.
+        usual: What each feature usually was there: the median of a number, the commonest code; NaN where it was never
+            known. Nothing where an older Footfall kept nothing.
     """
 
     predictor: Predictor
@@ -48,6 +51,7 @@ class Calibrated:
     bands: Quantiles | None = None
     curve: PrecisionCurve | None = None
     lifetime: Lifetime | None = None
+    usual: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, predictor: Predictor, later: Examples, *, seed: int = 0) -> Self:
@@ -67,7 +71,7 @@ class Calibrated:
         learnt = _learnt(kind, scores, told, seed)
         bands = Quantiles.fit(_apply(kind, learnt, scores), told) if kind == "amount" else None
         curve = PrecisionCurve.of(_apply(kind, learnt, scores), told) if kind == "binary" else None
-        return cls(predictor, kind, learnt, _worth(kind, told, crossed), bands, curve)
+        return cls(predictor, kind, learnt, _worth(kind, told, crossed), bands, curve, usual=usual_of(later.table))
 
     def predict(self, examples: Examples) -> Float64:
         """Return a probability, or an expected amount, for each example, float64 [examples].
@@ -102,6 +106,7 @@ class Calibrated:
         if self.bands is not None:
             about["quantiles"] = self.bands.to_dict()
         about |= {} if self.curve is None else {"curve": self.curve.to_dict()}
+        about["usual"] = {name: None if np.isnan(value) else value for name, value in self.usual.items()}
         (folder / _FILE).write_text(json.dumps({"format": 1, **about, "worth": self.worth}) + "\n", "utf-8")
 
     @staticmethod
@@ -128,8 +133,28 @@ class Calibrated:
         predictor = by_name(about["predictor"]).load(folder / "predictor")
         bands = Quantiles.from_dict(about["quantiles"]) if "quantiles" in about else None
         curve = PrecisionCurve.from_dict(about["curve"]) if "curve" in about else None
+        usual = {name: np.nan if value is None else value for name, value in about.get("usual", {}).items()}
         lifetime = Lifetime.load(folder / "lifetime") if (folder / "lifetime").is_dir() else None
-        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands, curve, lifetime)
+        return cls(predictor, about["kind"], about["calibration"], about["worth"], bands, curve, lifetime, usual)
+
+
+def usual_of(table: FeatureTable) -> dict[str, float]:
+    """Return what each feature of a table usually is: the median of a number, the commonest code of codes.
+
+    Args:
+        table: Rows of a log; of none, everything is unknown.
+    """
+    found: dict[str, float] = {}
+    for name in table.names:
+        column = table.column(name)
+        column = column[np.isfinite(column)]
+        if not len(column):
+            found[name] = float("nan")
+        elif name in table.categories:
+            found[name] = float(np.bincount(column.astype(np.int64)).argmax())
+        else:
+            found[name] = float(np.median(column))
+    return found
 
 
 def _learnt(kind: Kind, scores: Float64, told: Float64, seed: int) -> Mapping[str, Any]:

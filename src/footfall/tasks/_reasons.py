@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from footfall.predictors._base import Examples, Float64, Int64, Predictor
-from footfall.predictors._estimators import Estimator
 from footfall.predictors.behaviour_vector import BehaviourVector
 from footfall.predictors.boosting import Boosting
 from footfall.tasks._event_reasons import Names, events_that_moved, names_events, said_of
-from footfall.tasks._probable import Calibrated
+from footfall.tasks._probable import Calibrated, usual_of
 from footfall.tasks._words import coded, in_words
 
 MOST: Final = 3
@@ -133,7 +131,7 @@ def _taken_away(model: Calibrated, examples: Examples) -> tuple[list[str], Float
     said = model.predict(examples)
     everybody = np.arange(len(examples))
     moved = np.zeros((len(examples), len(names)))
-    for at, (name, value) in enumerate(zip(names, usual(model.predictor, examples, names), strict=True)):
+    for at, (name, value) in enumerate(zip(names, usual(model, examples, names), strict=True)):
         moved[:, at] = said - model.predict(with_value(examples, name, value, everybody))
     return names, moved
 
@@ -149,26 +147,18 @@ def settable(predictor: Predictor, examples: Examples) -> list[str]:
     return sorted((name for name in examples.table.names if shares.get(name, 0) > 0), key=lambda name: -shares[name])
 
 
-def usual(predictor: Predictor, examples: Examples, names: Sequence[str]) -> list[float]:
-    """Return what is usual of features: their median where the family learnt, else among the examples given.
+def usual(model: Calibrated, examples: Examples, names: Sequence[str]) -> list[float]:
+    """Return what is usual of features, whoever is asked: what it was where the model was calibrated.
+
+    Of a model that an older Footfall kept, what it is among the examples given.
 
     Args:
-        predictor: Fitted.
+        model: What answers.
         examples: Who is asked.
         names: Of features.
     """
-    state = predictor.columns.state if isinstance(predictor, Estimator) else {}
-    learnt = dict(zip(state.get("numbers", ()), state.get("median", ()), strict=True))
-    found = []
-    for name in names:
-        column = examples.table.column(name)
-        if name in learnt:
-            found.append(math.copysign(math.expm1(abs(learnt[name])), learnt[name]))  # columns were bent so
-        elif name in examples.table.categories and len(column):
-            found.append(float(np.bincount(np.nan_to_num(column).astype(np.int64)).argmax()))
-        else:
-            found.append(float(np.nanmedian(column)) if np.isfinite(column).any() else math.nan)
-    return found
+    known = model.usual or usual_of(examples.table)
+    return [known[name] for name in names]
 
 
 def with_value(examples: Examples, name: str, value: float, rows: Int64) -> Examples:
