@@ -39,6 +39,11 @@ def _learning_options(command: Any) -> Any:
             click.option(
                 "--lookback", metavar="DURATION", help="Ask about users who were active within this time, e.g. 90d."
             ),
+            click.option(
+                "--act",
+                type=click.Choice(["purchase", "visit"]),
+                help="Of churn: what who stays does within the horizon.",
+            ),
             click.option("--cutoff", metavar="TIME", help="Look at nothing from this moment on (the shop's zone)."),
             click.option("--horizon", metavar="DURATION", help="How far ahead is asked, e.g. 7d."),
             click.option(
@@ -71,6 +76,7 @@ def train_command(
     goal: str | None,
     seen: bool | None,
     lookback: str | None,
+    act: str | None,
     family: str | None,
     quiet: bool,
     format_: str,
@@ -85,7 +91,7 @@ def train_command(
     """
     shop = the_shop()
     with training_bar(quiet) as (say, watch):
-        asked = given(**options) | _settings(goal, seen, lookback=lookback, family=family)
+        asked = given(**options) | _settings(goal, seen, lookback=lookback, act=act, family=family)
         results = [shop.train(task, say=say, watch=watch, **asked) for task in tasks]
     for result in results:
         emit(result, format_)
@@ -100,6 +106,7 @@ def evaluate_command(
     goal: str | None,
     seen: bool | None,
     lookback: str | None,
+    act: str | None,
     against: str,
     seeds: int,
     quiet: bool,
@@ -118,7 +125,7 @@ def evaluate_command(
                 say=say,
                 watch=watch,
                 **given(**options),
-                **_settings(goal, seen, lookback=lookback),
+                **_settings(goal, seen, lookback=lookback, act=act),
             )
             for task in tasks
         ]

@@ -87,14 +87,14 @@ def prediction_card(facts: Mapping[str, Any]) -> str:
 def _short(facts: Mapping[str, Any]) -> list[str]:
     own, kind = facts["metrics"][facts["served"]], facts["kind"]
     said = ", ".join(f"{name} {with_interval(own[name])}" for name in (("AUROC", "AP") if kind == "binary" else own))
-    came = f"{share(facts['judged']['rate'])} of them did" if kind == "binary" else _amounts(facts)
+    came = f"of {share(facts['judged']['rate'])} the answer was yes" if kind == "binary" else _amounts(facts)
     question = facts["question_text"]
     when = f"as of {facts['moments']['judged'][:10]}, a horizon that it had not seen"
     lines = [
         f"**{question[:1].upper()}{question[1:]}.** {facts['asks']}",
         "",
         f"- Served: **{facts['served']}**, {_why(facts)}.",
-        f"- Judged on {facts['judged_users']:,} users {when}; {came}.",
+        f"- Judged on {facts['judged_users']:,} users{_cases(facts)} {when}; {came}.",
         f"- {said} (in brackets: 95 % interval over users).",
     ]
     if kind == "binary":
@@ -108,6 +108,12 @@ def _short(facts: Mapping[str, Any]) -> list[str]:
     leaks = facts.get("leaks") or ()
     lines.append(f"- Likely leaks: {'; '.join(leaks)}." if leaks else "- Likely leaks: none found.")
     return lines
+
+
+def _cases(facts: Mapping[str, Any]) -> str:
+    """Return how many questions were asked of the users judged, where it is more than one each."""
+    cases = facts["moments"].get("judged_cases", facts["judged_users"])
+    return f" ({cases:,} cases)" if cases != facts["judged_users"] else ""
 
 
 def _amounts(facts: Mapping[str, Any]) -> str:

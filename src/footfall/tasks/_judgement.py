@@ -71,7 +71,7 @@ def judgement(task: Prediction, bench: Bench, found: Sequence[Entrant], shown: P
                 "judged": iso(moments.judge_us),
                 "horizon_days": moments.horizon_us / US_PER_DAY,
                 "learnt_examples": len(bench.learn),
-                "calibrated_users": len(bench.later),
+                "calibrated_users": len(np.unique(bench.later.rows)),
                 "judged_users": len(np.unique(test.rows)),
                 "judged_cases": len(test),
             },

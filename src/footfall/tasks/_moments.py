@@ -109,6 +109,17 @@ class Log:
         inside &= self.events_of(*names) if names else ~self.events_of(*PASSIVE_EVENT_TYPES)
         return np.unique(self.raw.rows[inside])
 
+    def item_facts(self, as_of_us: int) -> ItemFacts:
+        """Return what was known of items at a moment; not worked out anew for the next users.
+
+        Args:
+            as_of_us: The moment.
+        """
+        if ("item facts", as_of_us) not in self.memo:
+            self.memo["item facts", as_of_us] = ItemFacts.of(self.raw, as_of_us, self.types)
+        found: ItemFacts = self.memo["item facts", as_of_us]
+        return found
+
     def at(
         self,
         rows: Int64,
@@ -134,7 +145,7 @@ class Log:
         moments = np.full(len(rows), cutoff_us, np.int64)
         first = int(moments.min(initial=self.ends_us))
         if facts is None:
-            facts = ItemFacts.of(self.raw, first if known_us is None else min(first, known_us), self.types)
+            facts = self.item_facts(first if known_us is None else min(first, known_us))
         table = user_features(
             self.raw,
             moments,

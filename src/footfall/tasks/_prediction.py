@@ -234,7 +234,7 @@ class Prediction(Task):
             "served": shown.champion,
             "kind": self.kind,
             "horizon_us": bench.moments.horizon_us,
-            "judged_users": len(bench.test),
+            "judged_users": shown.users,
             "settings": dataclasses.asdict(self),
             "calibration": model.calibration,
             "importances": dict(shares[:20]),

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from footfall.features.items import ItemFacts
 from footfall.features.pairs import pair_features
 from footfall.features.table import FeatureTable
 from footfall.features.things import Kind, ThingFacts, things_of, things_of_items
@@ -59,7 +58,7 @@ class Things:
 
     @classmethod
     def _made(cls, log: Log, kinds: Sequence[Kind], as_of_us: int, more: Sequence[str]) -> Things:
-        facts = ItemFacts.of(log.raw, as_of_us, log.types)
+        facts = log.item_facts(as_of_us)
         names: list[str] = []
         first, events, items = [0], [], []
         for kind in kinds:
