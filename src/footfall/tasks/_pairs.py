@@ -17,8 +17,6 @@ from footfall.tasks._words import ITS
 
 GROUPS: Final = ("activity", "buying", "trends")
 """Features of the user beside those of the pair."""
-MOST: Final = 30_000
-"""Pairs of one moment that are learnt from or judged by; of more, those of some users, drawn."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +24,8 @@ class PairPrediction(Prediction):
     """One number about each user and thing."""
 
     at_once: ClassVar[int] = 2_000
+    most: ClassVar[int] = 30_000
+    """Pairs of one moment that are learnt from or judged by; of more, those of some users, drawn."""
 
     @abc.abstractmethod
     def things(self, log: Log, as_of_us: int) -> Things:
@@ -94,7 +94,7 @@ class PairPrediction(Prediction):
         places, _ = self.pairs(log, things, rows, moments)
         counts = np.bincount(places, minlength=len(rows))
         order = np.random.default_rng(7).permutation(len(rows))
-        few = np.sort(order[np.cumsum(counts[order]) <= max(MOST, counts.max(initial=0))])
+        few = np.sort(order[np.cumsum(counts[order]) <= max(self.most, counts.max(initial=0))])
         return rows[few], moments[few]
 
     def _made(self, log: Log, things: Things, asked: tuple[Int64, Int64], known_us: int, horizon_us: int) -> Examples:
