@@ -36,14 +36,37 @@ def predict(folder: Path, grid: Grid) -> str:
         folder: Where the records lie.
         grid: Draws a table.
     """
+    text = [_set(made, found, grid) for made, found in _newest(folder).values()]
+    return "\n\n".join(text) or "No record yet."
+
+
+def summary(folder: Path, grid: Grid) -> str:
+    """Render ``predict_summary``, the table of the project's own page: what was aimed at, and whether it was reached.
+
+    Args:
+        folder: Where the records lie.
+        grid: Draws a table.
+    """
+    rows = []
+    for name, (made, found) in _newest(folder).items():
+        for aim in found["targets"]:
+            verdict = VERDICTS[aim["met"]]
+            rows.append(
+                [SET_NAMES[name], aim["what"], f"{aim['ratio']:.3g}", aim["target"], verdict, len(made["seeds"])]
+            )
+    heads = ("data", "what", "found", "aimed at", "", "seeds")
+    return grid(heads, [[str(cell) for cell in row] for row in rows]) if rows else "No record yet."
+
+
+def _newest(folder: Path) -> dict[str, tuple[Record, Record]]:
+    """Return the newest whole record of each log or table, and what it found, in the order of the page."""
     newest: dict[str, tuple[Record, Record]] = {}
     for made in _records.read("predict", folder):
         if any(made["tried"].values()):
             continue
         for found in made["sets"]:
             newest.setdefault(found["data"], (made, found))
-    text = [_set(*newest[name], grid) for name in SET_NAMES if name in newest]
-    return "\n\n".join(text) or "No record yet."
+    return {name: newest[name] for name in SET_NAMES if name in newest}
 
 
 def _set(made: Record, found: Record, grid: Grid) -> str:

@@ -260,6 +260,7 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "ingest": ingest,
     "summary": summary,
     "scale": scale,
+    "predict_summary": lambda folder: _predict_table.summary(folder, grid),
     "recommend_summary": lambda folder: _recommend_table.summary(folder, grid),
     "recommend": lambda folder: _recommend_table.recommend(folder, grid),
     "predict": lambda folder: _predict_table.predict(folder, grid),
