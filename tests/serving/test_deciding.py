@@ -138,7 +138,8 @@ def test_the_command_line_decides(shop: Shop, tmp_path: Path) -> None:
     assert "The same share of expected hits is chosen of each country" in fair.stdout
     table = tmp_path / "p.parquet"
     assert call(shop, "predict", "value", "--capacity", "5", "--out", table).exception is None
-    assert pq.read_table(table).column_names == ["user_id", "amount", "decision"]
+    names = ["user_id", "amount", "low", "median", "high", "lifetime_365d", "decision"]
+    assert pq.read_table(table).column_names == names
 
 
 def test_the_command_line_judges_fairness(shop: Shop, tmp_path: Path) -> None:

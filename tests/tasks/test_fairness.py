@@ -64,6 +64,10 @@ def test_every_task_is_judged_or_says_why_not(name: str, histories: Histories) -
         with pytest.raises(InputError, match=r"fairness is of a probability .* foretells an amount"):
             fairness(task(name), given(histories), by="country")
         return
+    if not task(name).of_users:
+        with pytest.raises(InputError, match=r"fairness is of questions about users .* asks about things or running"):
+            fairness(task(name), given(histories), by="country")
+        return
     found = fairness(task(name), given(histories), by="country", mitigate="parity")
     assert {row.group for row in found.rows} <= {*COUNTRIES, "(small groups)"}
     assert sum(row.users for row in found.rows) == found.users

@@ -117,6 +117,17 @@ class Examples:
         ends = np.array([a + np.searchsorted(times[a:b], cutoff) for a, b, cutoff in each], np.int64)
         return self.log.between(starts, ends, self.rows)
 
+    def distinct_histories(self) -> tuple[Sequences, Int64]:
+        """Return the histories, and which of them each example has, int64 [examples].
+
+        One that stands in many examples, once for each thing that is asked about, is there once.
+        """
+        if self.about is None or "histories" in self.__dict__:  # histories that were put in by hand may all differ
+            return self.histories, np.arange(len(self))
+        keys = np.stack([self.rows, self.cutoff_us])
+        _, first, place = np.unique(keys, axis=1, return_index=True, return_inverse=True)
+        return self.take(first).histories, place.astype(np.int64)
+
     def take(self, places: Int64) -> Examples:
         """Return some of the examples.
 

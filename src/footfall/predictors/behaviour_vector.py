@@ -65,11 +65,7 @@ class BehaviourVector(Predictor):
         """
         if self.backbone is None:
             raise InputError(f"predictor {self.name!r} has no behaviour model to ask; set backbone before fit()")
-        # A history that stands in many rows, once for each thing that is asked about, is read once.
-        _, first, place = np.unique(
-            np.stack([examples.rows, examples.cutoff_us]), axis=1, return_index=True, return_inverse=True
-        )
-        histories = examples.histories.take(first)
+        histories, place = examples.distinct_histories()
         states = self.backbone.states(histories)[place]
         table = FeatureTable(tuple(f"{PREFIX}{at}" for at in range(states.shape[1])), states, examples.table.rows, {})
         if examples.about is not None and examples.about.of_item is not None:
@@ -164,5 +160,6 @@ def likings(backbone: Behaviour, histories: Sequences, about: About, place: Int6
 def _with_table(examples: Examples, table: FeatureTable) -> Examples:
     made = dataclasses.replace(examples, table=table)
     # What was cut already need not be cut again.
-    made.__dict__["histories"] = examples.histories
+    if "histories" in examples.__dict__:
+        made.__dict__["histories"] = examples.histories
     return made

@@ -274,6 +274,11 @@ def fairness_of_card(bench: Bench, model: Calibrated, *, bound: float = BOUND) -
 def _of_a_chance(task: Prediction) -> None:
     if task.kind != "binary":
         raise InputError(f"fairness is of a probability and what came of it; {task.name} foretells an amount")
+    if not task.of_users:
+        raise InputError(
+            f"fairness is of questions about users as of a cutoff, e.g. purchase or churn; {task.name} asks about "
+            "things or running visits"
+        )
 
 
 def warnings_of(unlike: Sequence[Unlike], bound: float) -> tuple[str, ...]:

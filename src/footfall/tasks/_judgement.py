@@ -49,8 +49,7 @@ def judgement(task: Prediction, bench: Bench, found: Sequence[Entrant], shown: P
     assert answered.told is not None  # noqa: S101 - the test is told
     said = answered.said
     test = dataclasses.replace(bench.test.take(answered.places), labels=answered.told)
-    # What is edited is a log up to one moment, and what is asked of users alone.
-    alike = test.about is None and len(np.unique(test.cutoff_us)) == 1
+    alike = task.of_users  # what is edited is a log up to one moment
     slices = (bench.learn.known(), bench.later.known(), test)
     facts: dict[str, Any] = plain(
         {

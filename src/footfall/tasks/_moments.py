@@ -143,7 +143,8 @@ class Log:
             groups: Of features; all of them without it.
         """
         moments = np.full(len(rows), cutoff_us, np.int64)
-        first = int(moments.min(initial=self.ends_us))
+        # Not the end of the log: what is known as of a moment must not depend on what comes after it.
+        first = int(moments.min()) if len(moments) else self.ends_us if known_us is None else known_us
         if facts is None:
             facts = self.item_facts(first if known_us is None else min(first, known_us))
         table = user_features(

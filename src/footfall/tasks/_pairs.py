@@ -23,6 +23,7 @@ GROUPS: Final = ("activity", "buying", "trends")
 class PairPrediction(Prediction):
     """One number about each user and thing."""
 
+    of_users: ClassVar[bool] = False
     at_once: ClassVar[int] = 2_000
     most: ClassVar[int] = 30_000
     """Pairs of one moment that are learnt from or judged by; of more, those of some users, drawn."""

@@ -114,6 +114,8 @@ class Prediction(Task):
 
     per_horizon: ClassVar[bool] = True
     """Whether the question is about a horizon; else it is about the running visit."""
+    of_users: ClassVar[bool] = True
+    """Whether it is about users alone, as of one cutoff; else about things, or moments of visits."""
     at_once: ClassVar[int] = 20_000
     """Users whose features are held at once."""
 

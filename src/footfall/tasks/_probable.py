@@ -79,6 +79,8 @@ class Calibrated:
         Args:
             examples: With the columns that the predictor was fitted on.
         """
+        if not len(examples):  # some libraries refuse to answer nothing
+            return np.zeros(0)
         return _apply(self.kind, self.calibration, self.predictor.predict(examples))
 
     def quantiles(self, examples: Examples) -> Float64 | None:

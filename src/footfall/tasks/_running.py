@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class RunningPrediction(Prediction):
     What is learnt at a cutoff are moments of the horizon after it, each with what was known right then; horizons of
     learning, calibrating and judging do not overlap, so no visit teaches and judges.
     """
+
+    of_users: ClassVar[bool] = False
 
     @abc.abstractmethod
     def came(self, log: Log, visits: Visits, places: Int64) -> Float64:

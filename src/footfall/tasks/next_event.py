@@ -65,7 +65,7 @@ class NextEvent(PairPrediction):
 
     def pairs(self, log: Log, things: Things, rows: Int64, moments: Int64) -> tuple[Int64, Int64]:
         """Return every type that happens often enough before the first moment, and the end, for each."""
-        early = int(moments.min(initial=log.ends_us))
+        early = int(moments.min()) if len(moments) else log.begins_us
         known = log.times < max(early, log.begins_us + 1)
         count = np.bincount(things.of_event[0][known & ~log.events_of(*PASSIVE_EVENT_TYPES)], minlength=len(things))
         count[0] = 0
