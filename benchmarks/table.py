@@ -223,6 +223,22 @@ def scale(folder: Path) -> str:
     return "\n\n".join(parts)
 
 
+def features(folder: Path) -> str:
+    """Render ``features``: the newest record."""
+    records = _records.read("features", folder)
+    if not records:
+        return NOTHING
+    made = max(records, key=lambda r: str(r["when"]))
+    verdicts = {True: "met", False: "**missed**", None: "-"}
+    cells = [
+        [aim["what"], f"{aim['ratio']:,.2f} ({aim['low']:,.2f} to {aim['high']:,.2f})", aim["target"] or "-",
+         verdicts[aim["met"]]]
+        for aim in made["targets"]
+    ]  # fmt: skip
+    about = f"{made['events']:,} events, {made['users']:,} users"
+    return "\n\n".join([_circumstances(made, about), grid(["", "found", "aimed at", ""], cells)])
+
+
 def _per_event(measure: Record | None) -> str:
     if measure is None:
         return "-"
@@ -263,6 +279,7 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "predict_summary": lambda folder: _predict_table.summary(folder, grid),
     "recommend_summary": lambda folder: _recommend_table.summary(folder, grid),
     "recommend": lambda folder: _recommend_table.recommend(folder, grid),
+    "features": features,
     "predict": lambda folder: _predict_table.predict(folder, grid),
     "roads": lambda folder: _roads_table.roads(folder, grid),
 }
