@@ -102,7 +102,7 @@ def test_what_is_planted_is_found(name: str, histories: Histories) -> None:
     assert all(row.predictor in text for row in board.rows)
 
 
-@every
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in WHO else pytest.mark.slow) for n in TASKS])
 def test_every_family_takes_part(name: str, histories: Histories) -> None:
     board = task(name).evaluate(given(histories), against=("all",))
     kind = task(name).kind
