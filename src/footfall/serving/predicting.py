@@ -181,6 +181,7 @@ class Predicting:
             by = deciding.by
             groups = None if by is None else _groups.at(self.histories, answers.rows, self.now_us, by)
             chosen, decided = deciding.decide(self.model, said, self.task.name, groups)
+            decided = dataclasses.replace(decided, what="users" if self.task.of_users else "cases")
             columns["decision"] = pa.array(chosen[order], pa.bool_())
         if reasons:
             why = [answers.why[place] for place in order.tolist()] if most is None else self._why(answers, order)

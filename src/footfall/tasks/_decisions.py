@@ -188,6 +188,7 @@ class Decided:
         by: What the groups are.
         groups: Their thresholds.
         unfair_hits: What would be expected of as many by one threshold for all; None without groups.
+        what: What is chosen from: ``users``, or ``cases`` where each user is asked about several things.
     """
 
     rule: str
@@ -204,10 +205,11 @@ class Decided:
     by: str = ""
     groups: tuple[GroupThreshold, ...] = ()
     unfair_hits: float | None = None
+    what: str = "users"
 
     def headline(self) -> str:
         """Say how many are chosen, and from where on."""
-        how = f"Decision by {self.rule}: {self.chosen:,} of {self.users:,} users are chosen"
+        how = f"Decision by {self.rule}: {self.chosen:,} of {self.users:,} {self.what} are chosen"
         if self.fair:
             return f"{how}, by {self.by} with thresholds of their own ({self.fair})"
         if self.threshold is None:
@@ -218,7 +220,7 @@ class Decided:
     def notes(self) -> Sequence[str]:
         """Say what is expected of them, what was reached before, and what fairness changes."""
         if not self.chosen:
-            return ("Nobody is chosen: the rule is met by none of these users.",)
+            return (f"Nobody is chosen: the rule is met by none of these {self.what}.",)
         hits = f"{self.expected_hits:,.1f}"
         told = f"{hits} hits (precision {self.expected_precision:.3g})" if self.expected_precision is not None else hits
         gained = "" if self.expected_gain is None else f", a gain of {self.expected_gain:,.2f} after costs"
