@@ -41,7 +41,7 @@ def predict(folder: Path, grid: Grid) -> str:
 
 
 def summary(folder: Path, grid: Grid) -> str:
-    """Render ``predict_summary``, the table of the project's own page: what was aimed at, and whether it was reached.
+    """Render ``predict_summary``, the table of the project's own page: a row a question, and whether it was reached.
 
     Args:
         folder: Where the records lie.
@@ -49,13 +49,27 @@ def summary(folder: Path, grid: Grid) -> str:
     """
     rows = []
     for name, (made, found) in _newest(folder).items():
+        asked: dict[str, list[Record]] = {}
         for aim in found["targets"]:
-            verdict = VERDICTS[aim["met"]]
-            rows.append(
-                [SET_NAMES[name], aim["what"], f"{aim['ratio']:.3g}", aim["target"], verdict, len(made["seeds"])]
-            )
-    heads = ("data", "what", "found", "aimed at", "", "seeds")
-    return grid(heads, [[str(cell) for cell in row] for row in rows]) if rows else "No record yet."
+            question, _, _ = aim["what"].rpartition(": ")
+            asked.setdefault(question, []).append(aim)
+        for question, aims in asked.items():
+            said = "; ".join(_short(aim) for aim in aims)
+            missed = any(aim["met"] is False for aim in aims)
+            rows.append([SET_NAMES[name], question or "-", said, VERDICTS[not missed], str(len(made["seeds"]))])
+    return grid(("", "question", "found (aimed at)", "", "seeds"), rows) if rows else "No record yet."
+
+
+def _short(aim: Record) -> str:
+    """Write what a target found in a few words."""
+    what = aim["what"].rpartition(": ")[2]
+    aimed = f"({aim['target']})" + ("" if aim["met"] is not False else " missed")
+    counted = what.partition(" comparisons")[0].rpartition(" ")[2]
+    if "better beyond" in what:
+        return f"better than rivals in {aim['ratio']:.0%} of {counted} comparisons {aimed}"
+    if "worse beyond" in what:
+        return f"worse in {aim['ratio']:.0f} of {counted} {aimed}"
+    return f"{what} {aim['ratio']:.3g} {aimed}"
 
 
 def _newest(folder: Path) -> dict[str, tuple[Record, Record]]:
