@@ -68,6 +68,16 @@ def call(shop: Shop, *args: str | Path) -> Any:
     return CliRunner().invoke(cli, ["-w", str(shop.workspace.path), *map(str, args)], standalone_mode=False)
 
 
+def test_of_whom_there_is_nothing_to_ask_is_said(shop: Shop) -> None:
+    shop.train("repurchase", horizon="7d", lookback="60d", family="linear")
+    found = shop.predict("repurchase", ["u001", "u000", "nobody"])
+    assert set(found.to_arrow()["user_id"].to_pylist()) == {"u001"}
+    assert found.unasked == ("u000",)  # who only looks buys nothing again
+    assert found.left_out == ("nobody",)
+    assert "There is nothing to foretell of 1 of those asked for: u000." in found.notes()
+    assert found.to_dict()["unasked"] == ["u000"]
+
+
 def test_who_buys_is_ahead_of_who_does_not(shop: Shop) -> None:
     found = shop.predict("purchase")
     table = found.to_arrow()

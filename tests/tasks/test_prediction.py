@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from footfall.errors import InputError
+from footfall.evaluation.precision_curve import PrecisionCurve
 from footfall.histories.memory import from_events
 from footfall.histories.store import Histories
 from footfall.predictors._registry import predictors
@@ -150,6 +151,18 @@ def test_what_an_older_footfall_kept_knows_no_quantiles(histories: Histories, tm
     old = Calibrated.load(tmp_path)
     assert old.quantiles(later) is None
     assert len(old.predict(later)) == len(later)
+
+
+@pytest.mark.parametrize("name", ["next_event", "repurchase"])
+def test_a_precision_is_one_of_answers(name: str, histories: Histories) -> None:
+    asked = task(name)
+    bench = asked._bench(given(histories))  # noqa: SLF001
+    (entrant,) = asked._contest(bench, ("linear",))  # noqa: SLF001
+    assert entrant.model is not None
+    answered = asked.answered(entrant.model.predict(bench.later), bench.later)
+    assert answered.told is not None
+    assert entrant.model.curve == PrecisionCurve.of(answered.said, answered.told)
+    assert entrant.model.curve.rate == pytest.approx(answered.told.mean())
 
 
 # --- leakage ----------------------------------------------------------------------------------------------------------

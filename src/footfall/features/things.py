@@ -34,7 +34,7 @@ PRIOR_GAPS: Final = 20.0
 """Gaps between purchases that the overall median is worth beside those of the thing itself."""
 
 
-class Things(NamedTuple):
+class ThingCodes(NamedTuple):
     """The thing that each event is about.
 
     Attributes:
@@ -48,7 +48,7 @@ class Things(NamedTuple):
 
 def things_of(
     log: Sequences, kind: Kind, *, facts: ItemFacts | None = None, types: Mapping[str, int] | None = None
-) -> Things:
+) -> ThingCodes:
     """Return the thing of one kind that each event of a log is about.
 
     Args:
@@ -68,7 +68,7 @@ def things_of(
         return _event_types(log, types)
     of_item, names = things_of_items(log, kind, facts=facts)
     known = log.item < len(of_item)
-    return Things(np.where(known, of_item[np.where(known, log.item, 0)], 0).astype(np.int32), names)
+    return ThingCodes(np.where(known, of_item[np.where(known, log.item, 0)], 0).astype(np.int32), names)
 
 
 def things_of_items(log: Sequences, kind: Kind, *, facts: ItemFacts | None = None) -> tuple[Int32, tuple[str, ...]]:
@@ -87,13 +87,13 @@ def things_of_items(log: Sequences, kind: Kind, *, facts: ItemFacts | None = Non
     return _BY_ITEM[kind](log, facts)
 
 
-def _event_types(log: Sequences, types: Mapping[str, int] | None) -> Things:
+def _event_types(log: Sequences, types: Mapping[str, int] | None) -> ThingCodes:
     if log.event_type is None:
         raise InputError("the log has no event_type; things of this kind need it")
     named = {code: name for name, code in (types or {}).items()}
     n_codes = max([int(log.event_type.max(initial=0)), *named]) + 1
     codes = np.where(log.event_type >= FIRST_CODE, log.event_type, 0).astype(np.int32)
-    return Things(codes, ("", *(named.get(code, str(code)) for code in range(1, n_codes))))
+    return ThingCodes(codes, ("", *(named.get(code, str(code)) for code in range(1, n_codes))))
 
 
 def _items(log: Sequences, facts: ItemFacts | None) -> tuple[Int32, tuple[str, ...]]:

@@ -47,6 +47,7 @@ class Predictions(Result):
         as_of: The moment of asking, ISO 8601.
         users: Number of users answered for.
         left_out: Ids that the log does not know by then: nothing is foretold of them.
+        unasked: Ids that it knows, of whom there is nothing to ask: who never bought buys nothing again.
         table: ``user_id`` and ``probability`` or ``amount``, highest first where everybody is asked; of amounts also
             ``low``, ``median`` and ``high``, their quantiles .1, .5 and .9, where the model knows them, and
             ``lifetime_365d``, what is expected within a year in today's money, where customers come back; of questions
@@ -63,6 +64,7 @@ class Predictions(Result):
     left_out: tuple[str, ...]
     table: pa.Table
     decision: Decided | None = None
+    unasked: tuple[str, ...] = ()
 
     def headline(self) -> str:
         """Say what this is."""
@@ -73,6 +75,9 @@ class Predictions(Result):
     def notes(self) -> Sequence[str]:
         """Say what is expected of those chosen, and who is left out."""
         decided = () if self.decision is None else tuple(self.decision.notes())
+        if self.unasked:
+            shown = ", ".join(self.unasked[:5])
+            decided = (*decided, f"There is nothing to foretell of {len(self.unasked):,} of those asked for: {shown}.")
         if not self.left_out:
             return decided
         shown = ", ".join(self.left_out[:5])
@@ -95,6 +100,7 @@ class Predictions(Result):
         """Return everything as JSON-ready values."""
         about = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "table"}
         about["decision"] = plain(self.decision)
+        about["unasked"] = list(self.unasked)
         return {**about, "left_out": list(self.left_out), "predictions": self.table.to_pylist()}
 
 
@@ -155,6 +161,7 @@ class Predicting:
         if deciding is not None:
             deciding.check(self.model, self.task.name)
         left_out: tuple[str, ...] = ()
+        named: dict[int, str] = {}
         if users is None:
             rows = self.task.asked(self.log, self.now_us)
         else:
@@ -162,8 +169,13 @@ class Predicting:
             known = (found >= 0) & (self.log.raw.lengths[np.maximum(found, 0)] > 0)
             left_out = tuple(user for user, is_known in zip(users, known.tolist(), strict=True) if not is_known)
             rows = found[known]
+            named = {
+                row: user for row, user in zip(found.tolist(), users, strict=True) if row >= 0 and user not in left_out
+            }
         answers = self._answers(rows, reasons=reasons and most is None)
         said, ids = answers.said, ids_of(self.histories)
+        told = set(answers.rows.tolist())
+        unasked = tuple(user for row, user in named.items() if row not in told)
         order = (np.argsort(-said, kind="stable") if users is None else np.arange(len(said)))[:most]
         columns: dict[str, Any] = {
             "user_id": pa.array([ids[row] for row in answers.rows[order].tolist()], pa.string()),
@@ -185,12 +197,12 @@ class Predicting:
             columns["decision"] = pa.array(chosen[order], pa.bool_())
         if reasons:
             why = [answers.why[place] for place in order.tolist()] if most is None else self._why(answers, order)
-            told = [[dataclasses.asdict(reason) for reason in each] for each in why]
-            columns["reasons"] = pa.array(told, pa.list_(REASON))
+            because = [[dataclasses.asdict(reason) for reason in each] for each in why]
+            columns["reasons"] = pa.array(because, pa.list_(REASON))
         moment = dt.datetime.fromtimestamp(self.now_us / 1e6, dt.UTC).isoformat(timespec="seconds")
         about = self.bundle.about
         by_whom = (about["question_text"], about["served"], self.bundle.version)
-        return Predictions(*by_whom, moment, answers.users, left_out, pa.table(columns), decided)
+        return Predictions(*by_whom, moment, answers.users, left_out, pa.table(columns), decided, unasked)
 
     def _answers(self, rows: Int64, *, reasons: bool) -> _Answers:
         parts: list[_Answers] = []

@@ -17,6 +17,7 @@ import numpy as np
 
 from footfall.durations import parse_duration_s
 from footfall.errors import FootfallError, InputError, unknown_name
+from footfall.evaluation.precision_curve import PrecisionCurve
 from footfall.evaluation.probability import auroc
 from footfall.evaluation.splits import before
 from footfall.predictors._base import Examples, Float64, Int64, Kind
@@ -116,6 +117,8 @@ class Prediction(Task):
     """Whether the question is about a horizon; else it is about the running visit."""
     of_users: ClassVar[bool] = True
     """Whether it is about users alone, as of one cutoff; else about things, or moments of visits."""
+    composes: ClassVar[bool] = False
+    """Whether an answer is put together of several rows (``answered``), and is not what a family said of one."""
     at_once: ClassVar[int] = 20_000
     """Users whose features are held at once."""
 
@@ -363,7 +366,12 @@ class Prediction(Task):
         if predictor.wants_backbone:
             predictor.backbone = bench.backbone
         predictor.fit(learn.known(), seed=bench.given.seed)
-        return Calibrated.of(predictor, later.known(), seed=bench.given.seed)
+        fitted = Calibrated.of(predictor, later.known(), seed=bench.given.seed)
+        if self.composes:  # a precision is one of answers, not of the rows that they are made of
+            answered = self.answered(fitted.predict(later), later)
+            assert answered.told is not None  # noqa: S101 - what calibrates is told
+            fitted.curve = PrecisionCurve.of(answered.said, answered.told)
+        return fitted
 
 
 def likely_leaks(examples: Examples) -> list[str]:

@@ -91,7 +91,7 @@ def visit_features(log: Log, places: Int64) -> FeatureTable:
         "visit_s": (visits.time_us[places] - visits.time_us[begins]) / US_PER_S,
         "visit_last_gap_s": (visits.time_us[places] - visits.time_us[np.maximum(places - 1, begins)]) / US_PER_S,
     }
-    for name in log.types:
+    for name in sorted(log.types):
         if name not in PASSIVE_EVENT_TYPES:
             counted = np.concatenate(([0], np.cumsum(log.events_of(name)[visits.at])))
             columns[f"visit_{name}"] = (counted[places + 1] - counted[begins]).astype(np.float64)

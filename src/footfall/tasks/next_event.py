@@ -36,6 +36,7 @@ class NextEvent(PairPrediction):
     title: ClassVar[str] = "what each user will do next in the running visit"
     kind: ClassVar[Kind] = "binary"
     per_horizon: ClassVar[bool] = False
+    composes: ClassVar[bool] = True
 
     def needs(self, log: Log) -> None:
         """Refuse a log in which nothing but one type happens, once a visit."""

@@ -36,6 +36,7 @@ class Repurchase(PairPrediction):
     name: ClassVar[str] = "repurchase"
     title: ClassVar[str] = "which items each user will buy again, and when, within the horizon"
     kind: ClassVar[Kind] = "binary"
+    composes: ClassVar[bool] = True
     most: ClassVar[int] = 60_000
 
     lookback: str = "180d"
